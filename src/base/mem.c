@@ -1,0 +1,108 @@
+#define _GNU_SOURCE
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+static void out_of_memory(size_t bytes)
+{
+    fprintf(stderr, "chorus: out of memory (%zu bytes wanted)\n", bytes);
+    abort();
+}
+
+void *ch_new(size_t count, size_t elem)
+{
+    void *p = calloc(count ? count : 1, elem ? elem : 1);
+    if (!p)
+        out_of_memory(count * elem);
+    return p;
+}
+
+void *ch_grow(void *p, size_t count, size_t elem)
+{
+    CH_MUST(elem == 0 || count <= SIZE_MAX / elem);
+    void *q = realloc(p, count && elem ? count * elem : 1);
+    if (!q)
+        out_of_memory(count * elem);
+    return q;
+}
+
+char *ch_dup(const char *s)
+{
+    return ch_dupn(s, strlen(s));
+}
+
+char *ch_dupn(const char *s, size_t n)
+{
+    char *p = ch_new(n + 1, 1);
+    memcpy(p, s, n);
+    return p;
+}
+
+char *ch_fmt(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    char *s = NULL;
+    int n = vasprintf(&s, fmt, ap);
+    va_end(ap);
+    if (n < 0)
+        out_of_memory(0);
+    return s;
+}
+
+void *ch_take(ch_arena *a, size_t count, size_t elem)
+{
+    CH_MUST(elem == 0 || count <= (SIZE_MAX - 64) / elem);
+    size_t bytes = (count * elem + 63) / 64 * 64;
+    CH_MUST(!a->base || a->used + bytes <= a->cap);
+    void *p = a->base ? a->base + a->used : NULL;
+    a->used += bytes;
+    return p;
+}
+
+ch_code ch_arena_alloc(ch_arena *a, const char *what, ch_err *e)
+{
+    CH_MUST(!a->base);
+    a->cap = a->used ? a->used : 64;
+    void *p = mmap(NULL, a->cap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return ch_fail(e, CH_EMEM, "%s needs %.2f GB of memory and the system refused it", what,
+                       (double)a->cap / 1e9);
+    madvise(p, a->cap, MADV_HUGEPAGE);
+    a->base = p;
+    a->used = 0;
+    return CH_OK;
+}
+
+void ch_arena_free(ch_arena *a)
+{
+    if (a->base)
+        munmap(a->base, a->cap);
+    *a = (ch_arena){0};
+}
+
+size_t ch_peak_rss_bytes(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (size_t)u.ru_maxrss * 1024;
+}
+
+size_t ch_available_bytes(void)
+{
+    FILE *f = fopen("/proc/meminfo", "r");
+    if (!f)
+        return 0;
+    char line[256];
+    size_t kib = 0;
+    while (fgets(line, sizeof line, f))
+        if (sscanf(line, "MemAvailable: %zu kB", &kib) == 1)
+            break;
+    fclose(f);
+    return kib * 1024;
+}
