@@ -1,0 +1,51 @@
+/* Answers and scores over the prefix forest: a prompt prefix shared by many is computed once. */
+#ifndef CH_GENERATE_GENERATE_H
+#define CH_GENERATE_GENERATE_H
+
+#include "model/model.h"
+
+typedef struct {
+    double temperature; /* 0: greedy */
+    int64_t top_k;      /* 0: off */
+    double top_p;       /* 1: off */
+    uint64_t seed;      /* with stream: the answer's own random numbers, whatever else is in the batch */
+    uint64_t stream;
+    int64_t max_new; /* new tokens at most */
+} ch_sampling;
+
+typedef struct {
+    const int32_t *ids; /* the prompt, borrowed */
+    int64_t n;
+    ch_sampling how;
+} ch_request;
+
+typedef struct {
+    char *text;    /* decoded, trimmed, without the stop token */
+    int32_t *ids;  /* with the stop token if there was one */
+    int64_t n;
+    int stopped;   /* 0: the length limit ended it */
+    double logp;   /* sum of log P of ids at temperature 1 */
+} ch_answer;
+
+typedef struct {
+    int64_t batch;    /* sequences decoded at once (default 64 when 0) */
+    int64_t max_rows; /* key/value rows held at once (default 16384 when 0) */
+    const char *what; /* progress label; NULL: silent */
+} ch_gen_opts;
+
+typedef struct {
+    int64_t prompt_tokens, prompt_rows; /* asked for, and computed after sharing */
+    int64_t new_tokens;
+    double prompt_s, decode_s;
+} ch_gen_stats;
+
+/* out[n] is filled in request order. stats may be NULL. CH_ESTOP when interrupted. */
+ch_code ch_generate(ch_model *m, const ch_request *req, int64_t n, const ch_gen_opts *o,
+                    ch_answer *out, ch_gen_stats *stats, ch_err *e) CH_CHECK_RESULT;
+void ch_answer_release(ch_answer *a);
+
+/* logp[i] = sum of log P of seqs[i].ids[n_prompt..n). Everything shared is computed once. */
+ch_code ch_score(ch_model *m, const ch_seq *seqs, int64_t n, const ch_gen_opts *o, double *logp,
+                 ch_err *e) CH_CHECK_RESULT;
+
+#endif

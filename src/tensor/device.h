@@ -1,0 +1,21 @@
+/* A device: one table of operations over its own memory. The CPU's tables are the only ones yet. */
+#ifndef CH_TENSOR_DEVICE_H
+#define CH_TENSOR_DEVICE_H
+
+#include "base/err.h"
+
+typedef enum { CH_PRECISION_AUTO, CH_PRECISION_F32, CH_PRECISION_BF16 } ch_precision;
+typedef enum { CH_ISA_AUTO, CH_ISA_PORTABLE, CH_ISA_AVX2, CH_ISA_AVX512 } ch_isa;
+
+typedef struct ch_device ch_device;
+
+/* threads 0: as many as there are cores. AUTO chooses by CPUID (never by timing, so that the same machine
+ * always chooses the same) and is logged. Error: an instruction set that this CPU lacks. */
+ch_code ch_device_open(ch_device **d, ch_precision p, ch_isa isa, int threads, ch_err *e);
+void ch_device_close(ch_device *d);
+ch_precision ch_device_precision(const ch_device *d); /* F32 or BF16 */
+int ch_device_threads(const ch_device *d);
+/* "f32, avx512, 2 threads (Intel Xeon ...)": borrowed from d. */
+const char *ch_device_text(const ch_device *d);
+
+#endif

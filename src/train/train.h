@@ -1,0 +1,80 @@
+/* Training: AdamW on groups of sequences under one objective, with checkpoints. */
+#ifndef CH_TRAIN_TRAIN_H
+#define CH_TRAIN_TRAIN_H
+
+#include "model/model.h"
+
+/* A group is the smallest thing an objective looks at: SFT has one sequence, CAT one good answer and its bad
+ * ones under the same prompt. */
+enum { CH_ROLE_GOOD = 0, CH_ROLE_BAD = 1 };
+typedef struct {
+    ch_seq seq;
+    int role;
+    double ref_logp; /* log P by a frozen model, for DPO and kin; 0 when unused */
+} ch_member;
+typedef struct {
+    ch_member *list;
+    int64_t n;
+    char *row; /* names the group in messages */
+} ch_group;
+typedef struct {
+    ch_group *list;
+    int64_t n;
+} ch_groups;
+void ch_groups_release(ch_groups *g);
+
+/* What an update as a whole is divided by, so that no cut of the batch changes it. */
+typedef struct {
+    int64_t n_groups, n_good_tokens;
+    double lambda, margin, beta; /* the objective's constants, from the recipe */
+} ch_update;
+
+/* logp[i]: sum of log P over the n_tok[i] answer tokens of member i. Writes w[i] = d loss / d logp[i] and
+ * returns this group's part of the update's loss; *hinge_on counts pairs whose hinge was active. */
+typedef double ch_loss_fn(const ch_group *g, const double *logp, const int64_t *n_tok,
+                          const ch_update *u, double *w);
+typedef struct {
+    const char *name, *what;
+    ch_loss_fn *loss;
+    int uses_bad; /* needs pairs */
+    int uses_ref; /* needs ref_logp */
+} ch_objective;
+
+/* -1/N sum log P over good members, N the answer tokens of the update. */
+double ch_loss_sft(const ch_group *g, const double *logp, const int64_t *n_tok, const ch_update *u,
+                   double *w);
+
+typedef struct {
+    int64_t steps, batch; /* updates; groups an update */
+    double lr, min_lr_ratio, warmup_ratio; /* cosine from lr to lr * min_lr_ratio after the warm-up */
+    double beta1, beta2, eps, weight_decay, clip; /* clip 0: off */
+    double lambda, margin, beta;
+    int64_t eval_every;  /* dev loss each so many updates and at the end; 0: only at the end */
+    int64_t save_every;  /* checkpoint each so many updates; 0: only at the end */
+    int64_t max_rows;    /* rows a forward pass may have; a larger batch is cut at subtrees */
+    uint64_t seed;
+    int grouped; /* sampling: grouped */
+} ch_train_opts;
+
+typedef struct {
+    int64_t steps_done;
+    double first_loss, last_loss, best_dev, last_dev;
+    int64_t best_step;
+    int64_t tokens, rows; /* trained as if nothing were shared, and rows computed */
+    double seconds;
+} ch_train_result;
+
+/* Trains m in place (best-by-dev is restored into m at the end when there is dev data, and dir/last.ckpt keeps
+ * the last). dir holds state.ckpt (weights, optimiser, random state, position, hash) and log.jsonl; a state
+ * with the same hash is gone on from, another hash is an error. dev may be NULL or empty.
+ * CH_ENUMBER names the step and rows of a NaN; CH_ESTOP after an interrupt, with the state written. */
+ch_code ch_train(ch_model *m, const ch_objective *obj, const ch_groups *data, const ch_groups *dev,
+                 const ch_train_opts *o, const char *dir, const char *hash, ch_train_result *r,
+                 ch_err *e) CH_CHECK_RESULT;
+/* Mean -log P a good token. */
+ch_code ch_dev_loss(ch_model *m, const ch_groups *dev, int64_t max_rows, double *loss, ch_err *e);
+
+/* Bytes that training holds at its peak (weights, gradients, optimiser states, activations). */
+int64_t ch_train_bytes(const ch_model *m, const ch_train_opts *o, int64_t max_targets);
+
+#endif
