@@ -86,7 +86,7 @@ get_llama() {
     # shellcheck disable=SC2086 # zero or two words
     { cmake $generator -S cmake/llama -B $work -DLLAMA_SRC="$PWD/$src" -DGGML_NATIVE=$native \
         -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$PWD/$out" &&
-        MAKEFLAGS='' cmake --build $work --parallel "$(nproc)"; } >third_party/llama.log 2>&1 ||
+        env -u MAKEFLAGS -u MAKELEVEL cmake --build $work --parallel "$(nproc)"; } >third_party/llama.log 2>&1 ||
         { tail -n 20 third_party/llama.log >&2; die "libllama did not build; see third_party/llama.log"; }
     rm -rf $out
     cmake --install $work >>third_party/llama.log
