@@ -1,0 +1,252 @@
+/* Candidates and pairs as JSONL that a person can read. */
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "align/internal.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+enum { LINE_FLAGS = JSON_COMPACT | JSON_REAL_PRECISION(17) };
+
+/* JSON holds neither NaN nor infinity. */
+static json_t *number(double v)
+{
+    return isfinite(v) ? json_real(v) : json_null();
+}
+
+/* A model can write bytes that are no UTF-8; they become question marks rather than a lost row. */
+static json_t *text_of(const char *s)
+{
+    json_t *v = json_string(s);
+    if (v)
+        return v;
+    char *plain = ch_dup(s);
+    for (char *p = plain; *p; p++)
+        *p = (unsigned char)*p < 128 ? *p : '?';
+    v = json_string(plain);
+    free(plain);
+    return v;
+}
+
+static ch_code put_line(ch_out *o, json_t *row, ch_err *e)
+{
+    char *line = row ? json_dumps(row, LINE_FLAGS) : NULL;
+    json_decref(row);
+    if (!line)
+        return ch_fail(e, CH_EMEM, "%s: no memory for one more row", o->path);
+    fputs(line, o->f); /* a failure shows at commit */
+    fputc('\n', o->f);
+    free(line);
+    return CH_OK;
+}
+
+static json_t *candidate_row(const ch_candidate *c, const ch_split *s)
+{
+    const ch_task *t = s->list[c->task].task;
+    json_t *row = json_object();
+    json_object_set_new(row, "task", text_of(t->name));
+    json_object_set_new(row, "task_index", json_integer(c->task));
+    json_object_set_new(row, "item", json_integer(c->item));
+    json_object_set_new(row, "id", text_of(t->items[c->item].id));
+    json_object_set_new(row, "wording", json_integer(c->wording));
+    json_object_set_new(row, "sample", json_integer(c->sample));
+    json_object_set_new(row, "instruction", text_of(ch_task_wording(t, c->wording)));
+    json_object_set_new(row, "input", text_of(t->items[c->item].input));
+    json_object_set_new(row, "gold", text_of(t->items[c->item].outputs[0]));
+    json_object_set_new(row, "answer", text_of(c->text));
+    json_object_set_new(row, "ended", json_boolean(c->stopped));
+    json_object_set_new(row, "logp", number(c->logp));
+    json_object_set_new(row, "vote_type", number(c->vote_type));
+    json_object_set_new(row, "vote_correct", number(c->vote_correct));
+    json_object_set_new(row, "reward",
+                        c->reward == CH_DISCARD ? json_string("discard") : json_integer(c->reward));
+    json_object_set_new(row, "why", text_of(c->why ? c->why : ""));
+    return row;
+}
+
+ch_code ch_candidates_write(const ch_candidates *c, const ch_split *s, const char *path, ch_err *e)
+{
+    ch_out o;
+    CH_TRY(ch_out_open(&o, path, e));
+    ch_code code = CH_OK;
+    for (int64_t i = 0; i < c->n && code == CH_OK; i++)
+        code = put_line(&o, candidate_row(&c->list[i], s), e);
+    if (code == CH_OK)
+        return ch_out_commit(&o, e);
+    ch_out_abandon(&o);
+    return code;
+}
+
+/* -- reading -- */
+
+typedef struct {
+    const char *path;
+    int64_t line;
+    const json_t *row;
+    ch_err *e;
+} reader;
+
+static ch_code wrong(const reader *r, const char *key, const char *wanted)
+{
+    return ch_fail(r->e, CH_EUSER, "%s:%lld: \"%s\" is missing or not %s; make the file again",
+                   r->path, (long long)r->line, key, wanted);
+}
+
+/* An index in 0..below-1. */
+static ch_code get_index(const reader *r, const char *key, int64_t below, int64_t *out)
+{
+    const json_t *v = json_object_get(r->row, key);
+    if (!json_is_integer(v))
+        return wrong(r, key, "a whole number");
+    *out = json_integer_value(v);
+    if (*out < 0 || *out >= below)
+        return ch_fail(r->e, CH_EUSER,
+                       "%s:%lld: \"%s\" is %lld, wanted 0 to %lld; was it made from other tasks?",
+                       r->path, (long long)r->line, key, (long long)*out, (long long)below - 1);
+    return CH_OK;
+}
+
+static ch_code get_number(const reader *r, const char *key, double *out)
+{
+    const json_t *v = json_object_get(r->row, key);
+    if (!json_is_number(v) && !json_is_null(v))
+        return wrong(r, key, "a number or null");
+    *out = json_is_null(v) ? NAN : json_number_value(v);
+    return CH_OK;
+}
+
+static ch_code get_reward(const reader *r, int *out)
+{
+    const json_t *v = json_object_get(r->row, "reward");
+    int discard = json_is_string(v) && strcmp(json_string_value(v), "discard") == 0;
+    int fine = json_is_integer(v) && json_integer_value(v) >= 0 && json_integer_value(v) <= 2;
+    if (!discard && !fine)
+        return wrong(r, "reward", "2, 1, 0 or \"discard\"");
+    *out = discard ? CH_DISCARD : (int)json_integer_value(v);
+    return CH_OK;
+}
+
+/* The texts that tie a row to its task must be those of the tasks at hand. */
+static ch_code same_text(const reader *r, const char *key, const char *want)
+{
+    const char *got = json_string_value(json_object_get(r->row, key));
+    json_t *as_written = text_of(want);
+    int same = got && strcmp(got, json_string_value(as_written)) == 0;
+    json_decref(as_written);
+    if (!same)
+        return ch_fail(
+            r->e, CH_EUSER,
+            "%s:%lld: \"%s\" is \"%.60s\", wanted \"%.60s\"; it was made from other tasks", r->path,
+            (long long)r->line, key, got ? got : "(nothing)", want);
+    return CH_OK;
+}
+
+static ch_code read_row(const reader *r, const ch_split *s, ch_candidate *c)
+{
+    CH_TRY(get_index(r, "task_index", s->n, &c->task));
+    const ch_task *t = s->list[c->task].task;
+    CH_TRY(same_text(r, "task", t->name));
+    CH_TRY(get_index(r, "item", t->n_items, &c->item));
+    CH_TRY(same_text(r, "input", t->items[c->item].input));
+    CH_TRY(get_index(r, "wording", t->n_wordings + 1, &c->wording));
+    CH_TRY(same_text(r, "instruction", ch_task_wording(t, c->wording)));
+    CH_TRY(get_index(r, "sample", INT64_MAX, &c->sample));
+    CH_TRY(get_number(r, "logp", &c->logp));
+    CH_TRY(get_number(r, "vote_type", &c->vote_type));
+    CH_TRY(get_number(r, "vote_correct", &c->vote_correct));
+    CH_TRY(get_reward(r, &c->reward));
+    const json_t *ended = json_object_get(r->row, "ended");
+    const json_t *answer = json_object_get(r->row, "answer");
+    const char *why = json_string_value(json_object_get(r->row, "why"));
+    if (!json_is_boolean(ended))
+        return wrong(r, "ended", "true or false");
+    if (!json_is_string(answer))
+        return wrong(r, "answer", "a text");
+    c->stopped = json_is_true(ended);
+    c->why = ch_why_named(why ? why : "");
+    c->text = ch_dup(json_string_value(answer));
+    return CH_OK;
+}
+
+static ch_code read_line(const char *line, size_t n, reader *r, const ch_split *s, ch_candidates *c,
+                         int64_t *cap)
+{
+    json_error_t je;
+    json_t *row = json_loadb(line, n, JSON_REJECT_DUPLICATES, &je);
+    if (!row)
+        return ch_fail(r->e, CH_EUSER, "%s:%lld: not JSON (%s); was the file cut short?", r->path,
+                       (long long)r->line, je.text);
+    r->row = row;
+    ch_candidate one = {0};
+    ch_code code = read_row(r, s, &one);
+    json_decref(row);
+    if (code == CH_OK)
+        *CH_PUSH(c->list, c->n, *cap) = one;
+    return code;
+}
+
+ch_code ch_candidates_read(ch_candidates *c, const ch_split *s, const char *path, ch_err *e)
+{
+    *c = (ch_candidates){0};
+    char *text = NULL;
+    CH_TRY(ch_file_read(path, &text, NULL, e));
+    reader r = {.path = path, .e = e};
+    int64_t cap = 0;
+    ch_code code = CH_OK;
+    for (const char *p = text; *p && code == CH_OK;) {
+        size_t n = strcspn(p, "\n");
+        r.line++;
+        if (strspn(p, " \t\r") < n)
+            code = read_line(p, n, &r, s, c, &cap);
+        p += n + (p[n] == '\n');
+    }
+    free(text);
+    if (code == CH_OK && c->n == 0)
+        code = ch_fail(e, CH_EEMPTY, "%s: no candidate in it; make the file again", path);
+    if (code != CH_OK)
+        ch_candidates_release(c);
+    return code;
+}
+
+/* -- groups -- */
+
+static json_t *answer_text(const ch_model *m, const ch_seq *s)
+{
+    char *text = ch_detokenize(m, s->ids + s->n_prompt, s->n - s->n_prompt, 0);
+    char *trimmed = ch_trim(text);
+    json_t *v = text_of(trimmed);
+    free(text);
+    free(trimmed);
+    return v;
+}
+
+static json_t *group_row(const ch_group *g, const ch_model *m)
+{
+    json_t *row = json_object(), *good = json_array(), *bad = json_array();
+    const ch_seq *first = &g->list[0].seq;
+    char *prompt = ch_detokenize(m, first->ids, first->n_prompt, 1);
+    for (int64_t i = 0; i < g->n; i++)
+        json_array_append_new(g->list[i].role == CH_ROLE_GOOD ? good : bad,
+                              answer_text(m, &g->list[i].seq));
+    json_object_set_new(row, "row", text_of(g->row ? g->row : ""));
+    json_object_set_new(row, "good", good);
+    json_object_set_new(row, "bad", bad);
+    json_object_set_new(row, "prompt", text_of(prompt));
+    free(prompt);
+    return row;
+}
+
+ch_code ch_pairs_write(const ch_groups *g, const ch_model *m, const char *path, ch_err *e)
+{
+    ch_out o;
+    CH_TRY(ch_out_open(&o, path, e));
+    ch_code code = CH_OK;
+    for (int64_t i = 0; i < g->n && code == CH_OK; i++)
+        code = put_line(&o, group_row(&g->list[i], m), e);
+    if (code == CH_OK)
+        return ch_out_commit(&o, e);
+    ch_out_abandon(&o);
+    return code;
+}
