@@ -1,0 +1,377 @@
+#include "model/net.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "model/weights.h"
+#include "tensor/ops.h"
+
+/* What forward leaves for backward; when nothing is kept, all layers share one. */
+typedef struct {
+    float *x, *xm, *rstd1, *rstd2, *lse; /* residual before attention and before the MLP (N,C) */
+    void *qkv, *o, *gu;                  /* (N,(H+2G)D), (N,HD), (N,2F) */
+    void *k, *v;                         /* stores */
+} saved;
+
+struct ch_net {
+    ch_model *m;
+    ch_device *d;
+    const ch_ops *op;
+    ch_net_use use;
+    int64_t max_rows, n_slots;
+    ch_arena arena;
+    saved *layer;
+    float *x_out, *rstd_out, *dx, *part, *scratch, *cs;
+    void *n, *y, *h; /* (N, C or HD), (N,C), (N,F) */
+    void *dxa, *dqkv, *dgu, *dh, *dn;
+    void *xl, *dxl, *dlogits; /* head: gathered rows, a chunk of logits */
+    float *logits, *lse;
+    int kept_logits; /* the only chunk still stands in logits */
+    void *act_w;
+    int64_t act_version, n_pos;
+    const void *kept_forest;
+};
+
+static int64_t min64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t pad16(int64_t n)
+{
+    return (n + 15) / 16 * 16;
+}
+
+static void layout_layer(ch_net *t, saved *s, const ch_dims *z, ch_arena *a)
+{
+    size_t N = (size_t)t->max_rows, C = (size_t)z->C, act = t->op->act_bytes;
+    s->x = ch_take(a, N * C, sizeof(float));
+    s->xm = ch_take(a, N * C, sizeof(float));
+    s->rstd1 = ch_take(a, N, sizeof(float));
+    s->rstd2 = ch_take(a, N, sizeof(float));
+    s->lse = ch_take(a, N * (size_t)z->H, sizeof(float));
+    s->qkv = ch_take(a, N * (size_t)((z->H + 2 * z->G) * z->D), act);
+    s->o = ch_take(a, N * (size_t)(z->H * z->D), act);
+    s->gu = ch_take(a, N * (size_t)(2 * z->F), act);
+}
+
+static void layout_stores(ch_net *t, saved *s, const ch_dims *z, ch_arena *a)
+{
+    s->k = ch_take(a, (size_t)ch_kstore_elems(t->n_slots, z->G, z->D), t->op->act_bytes);
+    s->v = ch_take(a, (size_t)ch_vstore_elems(t->n_slots, z->G, z->D), t->op->act_bytes);
+}
+
+static void layout_backward(ch_net *t, const ch_dims *z, ch_arena *a)
+{
+    size_t N = (size_t)t->max_rows, C = (size_t)z->C, act = t->op->act_bytes;
+    t->dx = ch_take(a, N * C, sizeof(float));
+    t->dxa = act == sizeof(float) ? t->dx : ch_take(a, N * C, act);
+    t->dqkv = ch_take(a, N * (size_t)((z->H + 2 * z->G) * z->D), act);
+    t->dgu = ch_take(a, N * (size_t)(2 * z->F), act);
+    t->dh = ch_take(a, N * (size_t)z->F, act);
+    t->dn = ch_take(a, N * (size_t)(z->H * z->D > z->C ? z->H * z->D : z->C), act);
+    t->dlogits = ch_take(a, (size_t)CH_LOGIT_ROWS * (size_t)z->V, act);
+    t->dxl = ch_take(a, N * C, act);
+    t->scratch = ch_take(a, (size_t)ch_attn_scratch(t->d, t->n_slots, z->H, z->G, z->D), 4);
+}
+
+static void layout(ch_net *t, ch_arena *a)
+{
+    const ch_dims *z = ch_model_dims(t->m);
+    size_t N = (size_t)t->max_rows, C = (size_t)z->C, act = t->op->act_bytes;
+    for (int64_t l = 0; l < z->L; l++) {
+        saved *s = t->layer + l;
+        if (t->use == CH_NET_TRAIN || l == 0)
+            layout_layer(t, s, z, a);
+        else
+            *s = t->layer[0];
+        if (t->use == CH_NET_GENERATE || l == 0)
+            layout_stores(t, s, z, a);
+        else
+            s->k = t->layer[0].k, s->v = t->layer[0].v;
+    }
+    t->x_out = ch_take(a, N * C, sizeof(float));
+    t->rstd_out = ch_take(a, N, sizeof(float));
+    t->n = ch_take(a, N * C, act);
+    t->y = ch_take(a, N * C, act);
+    t->h = ch_take(a, N * (size_t)z->F, act);
+    t->part = ch_take(a, (size_t)ch_device_threads(t->d) * C, sizeof(float));
+    t->xl = ch_take(a, (t->use == CH_NET_GENERATE ? (size_t)CH_LOGIT_ROWS : N) * C, act);
+    t->logits = ch_take(a, (size_t)CH_LOGIT_ROWS * (size_t)z->V, sizeof(float));
+    t->lse = ch_take(a, N, sizeof(float));
+    if (t->use == CH_NET_TRAIN)
+        layout_backward(t, z, a);
+    if (act != sizeof(float))
+        t->act_w = ch_take(a, (size_t)ch_model_layout(t->m)->total, act);
+}
+
+static void set_up(ch_net *t, ch_model *m, ch_net_use use, int64_t max_rows, int64_t n_slots)
+{
+    *t = (ch_net){.m = m, .d = ch_model_device(m), .use = use, .act_version = -1};
+    t->op = ch_device_ops(t->d);
+    t->max_rows = (max_rows + 31) / 32 * 32;
+    t->n_slots = use == CH_NET_GENERATE ? pad16(n_slots) : t->max_rows;
+    t->layer = ch_new((size_t)ch_model_dims(m)->L, sizeof *t->layer);
+}
+
+int64_t ch_net_bytes(const ch_model *m, ch_net_use use, int64_t max_rows, int64_t n_slots)
+{
+    union {
+        const ch_model *in;
+        ch_model *io;
+    } u = {.in = m}; /* only measured */
+    ch_net t;
+    ch_arena a = {0};
+    set_up(&t, u.io, use, max_rows, n_slots);
+    layout(&t, &a);
+    free(t.layer);
+    return (int64_t)a.used;
+}
+
+ch_code ch_net_new(ch_net **net, ch_model *m, ch_net_use use, int64_t max_rows, int64_t n_slots,
+                   ch_err *e)
+{
+    ch_net *t = ch_new(1, sizeof *t);
+    *net = NULL;
+    set_up(t, m, use, max_rows, n_slots);
+    layout(t, &t->arena);
+    ch_code c = ch_arena_alloc(&t->arena, "the network's workspace", e);
+    if (c != CH_OK) {
+        free(t->layer);
+        free(t);
+        return c;
+    }
+    layout(t, &t->arena);
+    *net = t;
+    return CH_OK;
+}
+
+void ch_net_free(ch_net *t)
+{
+    if (!t)
+        return;
+    ch_arena_free(&t->arena);
+    free(t->layer);
+    free(t->cs);
+    free(t);
+}
+
+int64_t ch_net_max_rows(const ch_net *t)
+{
+    return t->max_rows;
+}
+
+/* Cosines and sines of every position up to the largest asked for. */
+static void need_positions(ch_net *t, const int32_t *pos, int64_t n)
+{
+    const ch_dims *z = ch_model_dims(t->m);
+    const float *factor = ch_model_rope_factors(t->m);
+    int64_t most = 0, half = z->n_rot / 2;
+    for (int64_t i = 0; i < n; i++)
+        most = pos[i] > most ? pos[i] : most;
+    if (most < t->n_pos)
+        return;
+    int64_t from = t->n_pos;
+    t->n_pos = (most + 512) / 512 * 512;
+    t->cs = ch_grow(t->cs, (size_t)(t->n_pos * half * 2), sizeof *t->cs);
+    for (int64_t p = from; p < t->n_pos; p++)
+        for (int64_t i = 0; i < half; i++) {
+            double base = pow((double)z->rope_base, -2.0 * (double)i / (double)z->n_rot);
+            double a = (double)p * (double)z->rope_scale * base / (double)factor[i];
+            t->cs[(p * half + i) * 2] = (float)cos(a);
+            t->cs[(p * half + i) * 2 + 1] = (float)sin(a);
+        }
+}
+
+/* Weight matrices in the device's activation type; remade when the masters changed. */
+static const void *weight(ch_net *t, int64_t at)
+{
+    const float *w = ch_model_weights(t->m);
+    if (!t->act_w)
+        return w + at;
+    if (t->act_version != ch_model_version(t->m)) {
+        t->op->to_act(t->act_w, w, ch_model_layout(t->m)->total);
+        t->act_version = ch_model_version(t->m);
+    }
+    return (const char *)t->act_w + (size_t)at * t->op->act_bytes;
+}
+
+static ch_attn attn_call(const ch_net *t, const ch_plan *p, int64_t N, int64_t n_real)
+{
+    const ch_dims *z = ch_model_dims(t->m);
+    return (ch_attn){.N = N,
+                     .H = z->H,
+                     .G = z->G,
+                     .D = z->D,
+                     .n_slots = t->n_slots,
+                     .tiles = p->tiles,
+                     .blocks = p->blocks,
+                     .n_tiles = p->n_tiles,
+                     .n_real = n_real};
+}
+
+/* One layer; x_next is the residual that it hands on. */
+static void layer_forward(ch_net *t, int64_t l, const ch_rows *r, const ch_attn *at)
+{
+    const ch_dims *z = ch_model_dims(t->m);
+    const ch_layer_at *w = ch_model_layout(t->m)->layer + l;
+    const float *W = ch_model_weights(t->m);
+    const ch_ops *op = t->op;
+    saved *s = t->layer + l;
+    int64_t N = r->n, C = z->C, HD = z->H * z->D, Q = (z->H + 2 * z->G) * z->D;
+    op->add_norm(s->x, t->n, s->rstd1, l ? t->layer[l - 1].xm : s->x, l ? t->y : NULL,
+                 W + w->attn_norm, N, C, z->norm_eps);
+    op->gemm(t->d, s->qkv, 0, t->n, 0, weight(t, w->qkv), 1, N, Q, C, 0);
+    op->rope(s->qkv, t->cs, r->pos, N, z->H, z->G, z->D, z->n_rot, 0);
+    op->kv_store(s->k, s->v, s->qkv, r->slot, at);
+    op->attention(t->d, s->o, t->use == CH_NET_TRAIN ? s->lse : NULL, s->qkv, s->k, s->v, at);
+    op->gemm(t->d, t->y, 0, s->o, 0, weight(t, w->wo), 1, N, C, HD, 0);
+    op->add_norm(s->xm, t->n, s->rstd2, s->x, t->y, W + w->ffn_norm, N, C, z->norm_eps);
+    op->gemm(t->d, s->gu, 0, t->n, 0, weight(t, w->gate_up), 1, N, 2 * z->F, C, 0);
+    op->swiglu(t->h, s->gu, N, z->F);
+    op->gemm(t->d, t->y, 0, t->h, 0, weight(t, w->down), 1, N, C, z->F, 0);
+}
+
+/* Trunk over all rows; leaves the normalised output in t->n. */
+static void trunk(ch_net *t, const ch_rows *r)
+{
+    const ch_dims *z = ch_model_dims(t->m);
+    const ch_layout *at = ch_model_layout(t->m);
+    const float *W = ch_model_weights(t->m);
+    CH_MUST(r->n <= t->max_rows);
+    need_positions(t, r->pos, r->n);
+    ch_attn call = attn_call(t, r->plan, r->n, r->n_real);
+    t->op->embed(t->layer[0].x, W + at->embed, r->ids, r->n, z->C);
+    for (int64_t l = 0; l < z->L; l++)
+        layer_forward(t, l, r, &call);
+    t->op->add_norm(t->x_out, t->n, t->rstd_out, t->layer[z->L - 1].xm, t->y, W + at->out_norm, r->n,
+                    z->C, z->norm_eps);
+}
+
+static void *rows_at(const ch_net *t, void *x, int64_t row)
+{
+    return (char *)x + (size_t)(row * ch_model_dims(t->m)->C) * t->op->act_bytes;
+}
+
+/* Logits of gathered rows [a, a + n) of xl into t->logits; n_pad rows are computed. */
+static void head(ch_net *t, int64_t a, int64_t n)
+{
+    const ch_dims *z = ch_model_dims(t->m);
+    t->op->gemm(t->d, t->logits, 1, rows_at(t, t->xl, a), 0, weight(t, ch_model_layout(t->m)->head), 1,
+                n, z->V, z->C, 0);
+}
+
+void ch_net_forward(ch_net *t, const ch_forest *f, float *logp)
+{
+    const ch_dims *z = ch_model_dims(t->m);
+    ch_rows r = {.n = f->n_pad, .n_real = f->n_rows, .ids = f->ids, .pos = f->pos, .plan = &f->plan};
+    trunk(t, &r);
+    int64_t n_pad = min64(pad16(f->n_lrows), t->max_rows);
+    t->op->gather(t->xl, t->n, f->lrows, f->n_lrows, n_pad, z->C);
+    for (int64_t a = 0; a < f->n_lrows; a += CH_LOGIT_ROWS) {
+        int64_t n = min64(CH_LOGIT_ROWS, f->n_lrows - a);
+        head(t, a, min64(pad16(n), n_pad - a));
+        t->op->logsumexp(t->lse + a, t->logits, n, z->V);
+        for (int64_t i = a; i < a + n; i++)
+            for (int32_t k = f->first[i]; k < f->first[i + 1]; k++)
+                logp[k] = t->logits[(i - a) * z->V + f->token[k]] - t->lse[i];
+    }
+    t->kept_logits = f->n_lrows <= CH_LOGIT_ROWS;
+    t->kept_forest = f;
+}
+
+/* dW (rows, cols) += dy (N, rows)^T x (N, cols). */
+static void add_dw(ch_net *t, float *dw, const void *dy, const void *x, int64_t N, int64_t rows,
+                   int64_t cols)
+{
+    t->op->gemm(t->d, dw, 1, dy, 1, x, 0, rows, cols, N, 1);
+}
+
+static void head_backward(ch_net *t, const ch_forest *f, const float *dlogp, float *grads)
+{
+    const ch_dims *z = ch_model_dims(t->m);
+    const ch_layout *at = ch_model_layout(t->m);
+    int64_t n_pad = min64(pad16(f->n_lrows), t->max_rows);
+    for (int64_t a = 0; a < f->n_lrows; a += CH_LOGIT_ROWS) {
+        int64_t n = min64(CH_LOGIT_ROWS, f->n_lrows - a), np = min64(pad16(n), n_pad - a);
+        if (!t->kept_logits)
+            head(t, a, np);
+        t->op->loss_backward(t->dlogits, t->logits, t->lse + a, f->first + a, f->token, dlogp, n, z->V);
+        char *rest = (char *)t->dlogits + (size_t)(n * z->V) * t->op->act_bytes;
+        memset(rest, 0, (size_t)((np - n) * z->V) * t->op->act_bytes);
+        t->op->gemm(t->d, rows_at(t, t->dxl, a), 0, t->dlogits, 0, weight(t, at->head), 0, np, z->C,
+                    z->V, 0);
+        add_dw(t, grads + at->head, t->dlogits, rows_at(t, t->xl, a), np, z->V, z->C);
+    }
+    t->op->scatter(t->dn, t->dxl, f->lrows, f->n_lrows, f->n_pad, z->C);
+    memset(t->dx, 0, (size_t)(f->n_pad * z->C) * sizeof(float));
+    t->op->norm_backward(t->d, t->dx, t->dxa == t->dx ? NULL : t->dxa, grads + at->out_norm, t->dn,
+                         t->x_out, t->rstd_out, ch_model_weights(t->m) + at->out_norm, t->part, f->n_pad,
+                         z->C);
+}
+
+static void mlp_backward(ch_net *t, int64_t l, int64_t N, float *grads)
+{
+    const ch_dims *z = ch_model_dims(t->m);
+    const ch_layer_at *w = ch_model_layout(t->m)->layer + l;
+    const float *norm = ch_model_weights(t->m) + w->ffn_norm;
+    const ch_ops *op = t->op;
+    saved *s = t->layer + l;
+    op->gemm(t->d, t->dh, 0, t->dxa, 0, weight(t, w->down), 0, N, z->F, z->C, 0);
+    op->swiglu_backward(t->dgu, t->h, t->dh, s->gu, N, z->F);
+    add_dw(t, grads + w->down, t->dxa, t->h, N, z->C, z->F);
+    op->norm_again(t->n, s->xm, s->rstd2, norm, N, z->C);
+    add_dw(t, grads + w->gate_up, t->dgu, t->n, N, 2 * z->F, z->C);
+    op->gemm(t->d, t->dn, 0, t->dgu, 0, weight(t, w->gate_up), 0, N, z->C, 2 * z->F, 0);
+    op->norm_backward(t->d, t->dx, t->dxa == t->dx ? NULL : t->dxa, grads + w->ffn_norm, t->dn, s->xm,
+                      s->rstd2, norm, t->part, N, z->C);
+}
+
+static void attn_backward(ch_net *t, int64_t l, const ch_forest *f, const ch_attn *call, float *grads)
+{
+    const ch_dims *z = ch_model_dims(t->m);
+    const ch_layer_at *w = ch_model_layout(t->m)->layer + l;
+    const float *norm = ch_model_weights(t->m) + w->attn_norm;
+    const ch_ops *op = t->op;
+    saved *s = t->layer + l;
+    int64_t N = f->n_pad, HD = z->H * z->D, Q = (z->H + 2 * z->G) * z->D;
+    op->gemm(t->d, t->dn, 0, t->dxa, 0, weight(t, w->wo), 0, N, HD, z->C, 0);
+    add_dw(t, grads + w->wo, t->dxa, s->o, N, z->C, HD);
+    op->attention_backward(t->d, t->dqkv, t->dn, s->qkv, s->o, s->lse, t->scratch, call);
+    op->rope(t->dqkv, t->cs, f->pos, N, z->H, z->G, z->D, z->n_rot, 1);
+    op->norm_again(t->n, s->x, s->rstd1, norm, N, z->C);
+    add_dw(t, grads + w->qkv, t->dqkv, t->n, N, Q, z->C);
+    op->gemm(t->d, t->dn, 0, t->dqkv, 0, weight(t, w->qkv), 0, N, z->C, Q, 0);
+    op->norm_backward(t->d, t->dx, t->dxa == t->dx ? NULL : t->dxa, grads + w->attn_norm, t->dn, s->x,
+                      s->rstd1, norm, t->part, N, z->C);
+}
+
+void ch_net_backward(ch_net *t, const ch_forest *f, const float *dlogp, float *grads)
+{
+    const ch_dims *z = ch_model_dims(t->m);
+    CH_MUST(t->use == CH_NET_TRAIN && t->kept_forest == f);
+    ch_attn call = attn_call(t, &f->plan, f->n_pad, f->n_rows);
+    head_backward(t, f, dlogp, grads);
+    for (int64_t l = z->L - 1; l >= 0; l--) {
+        mlp_backward(t, l, f->n_pad, grads);
+        attn_backward(t, l, f, &call, grads);
+    }
+    t->op->embed_backward(grads + ch_model_layout(t->m)->embed, t->dx, f->ids, f->n_pad, z->C);
+    t->kept_logits = 0;
+    t->kept_forest = NULL;
+}
+
+const float *ch_net_decode(ch_net *t, const ch_rows *r)
+{
+    const ch_dims *z = ch_model_dims(t->m);
+    CH_MUST(t->use == CH_NET_GENERATE && r->n_lrows <= CH_LOGIT_ROWS);
+    trunk(t, r);
+    if (!r->n_lrows)
+        return NULL;
+    int64_t n_pad = (r->n_lrows + 7) / 8 * 8;
+    t->op->gather(t->xl, t->n, r->lrows, r->n_lrows, n_pad, z->C);
+    head(t, 0, n_pad);
+    return t->logits;
+}

@@ -1,0 +1,45 @@
+/* Inside the tensor room: the CPU's tables and its matrix product. */
+#ifndef CH_TENSOR_CPU_H
+#define CH_TENSOR_CPU_H
+
+#include "tensor/ops.h"
+
+#define CH_HAVE_PORTABLE 1
+#ifdef __x86_64__
+#define CH_HAVE_AVX2 1
+#define CH_HAVE_AVX512 1
+#else
+#define CH_HAVE_AVX2 0
+#define CH_HAVE_AVX512 0
+#endif
+
+extern const ch_ops ch_ops_portable_f32, ch_ops_portable_bf16;
+extern const ch_ops ch_ops_avx2_f32, ch_ops_avx2_bf16;
+extern const ch_ops ch_ops_avx512_f32, ch_ops_avx512_bf16;
+
+/* Every matrix product of the CPU: oneDNN, one primitive a shape, kept. */
+typedef struct ch_gemm_cache ch_gemm_cache;
+ch_code ch_gemm_open(ch_gemm_cache **c, ch_isa isa, ch_err *e);
+void ch_gemm_close(ch_gemm_cache *c);
+void ch_gemm_run(ch_gemm_cache *c, int bf16, void *out, int out_f32, const void *a, int ta, const void *b,
+                 int tb, int64_t M, int64_t N, int64_t K, int add);
+
+ch_gemm_cache *ch_device_gemm(ch_device *d);
+/* gemm of the tables, for f32 and bf16 activations. */
+void ch_cpu_gemm(ch_device *d, void *c, int c_f32, const void *a, int ta, const void *b, int tb, int64_t M,
+                 int64_t N, int64_t K, int add);
+
+/* Fills a table from the kernels of this translation unit. */
+#define CH_OPS_TABLE                                                                               \
+    {                                                                                              \
+        .gemm = ch_cpu_gemm, .embed = K(embed), .embed_backward = K(embed_backward),               \
+        .add_norm = K(add_norm), .norm_again = K(norm_again), .norm_backward = K(norm_backward),   \
+        .rope = K(rope), .kv_store = K(kv_store), .attention = K(attention),                       \
+        .attention_backward = K(attention_backward), .swiglu = K(swiglu),                          \
+        .swiglu_backward = K(swiglu_backward), .logsumexp = K(logsumexp),                          \
+        .loss_backward = K(loss_backward), .to_act = K(to_act), .gather = K(gather),               \
+        .scatter = K(scatter), .sum_squares = K(sum_squares), .adamw = K(adamw),                   \
+        .act_bytes = sizeof(act),                                                                  \
+    }
+
+#endif

@@ -1,0 +1,192 @@
+#include <dnnl.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "tensor/cpu.h"
+
+/* oneDNN 2.6 and 3.x differ in names only: the descriptor of a memory became opaque, and a primitive descriptor
+ * is made in one call. */
+#if DNNL_VERSION_MAJOR >= 3
+typedef dnnl_memory_desc_t md_t;
+typedef const_dnnl_memory_desc_t md_arg;
+#define MD_ARG(m) (m)
+#else
+typedef dnnl_memory_desc_t md_t;
+typedef const dnnl_memory_desc_t *md_arg;
+#define MD_ARG(m) (&(m))
+#endif
+
+typedef struct {
+    int64_t M, N, K;
+    unsigned char bf16, out_f32, ta, tb, add;
+} shape;
+
+typedef struct {
+    shape key;
+    int used;
+    dnnl_primitive_t prim;
+    dnnl_memory_t a, b, c;
+} entry;
+
+enum { SLOTS = 4096 };
+
+struct ch_gemm_cache {
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    entry slot[SLOTS];
+    int64_t n;
+};
+
+static md_t plain(int64_t rows, int64_t cols, int transposed, int bf16)
+{
+    dnnl_dims_t dims = {rows, cols}, strides = {transposed ? 1 : cols, transposed ? rows : 1};
+    dnnl_data_type_t t = bf16 ? dnnl_bf16 : dnnl_f32;
+    md_t m;
+#if DNNL_VERSION_MAJOR >= 3
+    CH_MUST(!dnnl_memory_desc_create_with_strides(&m, 2, dims, t, strides));
+#else
+    CH_MUST(!dnnl_memory_desc_init_by_strides(&m, 2, dims, t, strides));
+#endif
+    return m;
+}
+
+static void drop_md(md_t *m)
+{
+#if DNNL_VERSION_MAJOR >= 3
+    dnnl_memory_desc_destroy(*m);
+#else
+    (void)m;
+#endif
+}
+
+static dnnl_primitive_t make(const ch_gemm_cache *g, md_arg a, md_arg b, md_arg c, int add)
+{
+    dnnl_primitive_attr_t attr;
+    dnnl_post_ops_t post;
+    dnnl_primitive_desc_t pd;
+    dnnl_primitive_t prim;
+    CH_MUST(!dnnl_primitive_attr_create(&attr) && !dnnl_post_ops_create(&post));
+    if (add) {
+#if DNNL_VERSION_MAJOR >= 3
+        CH_MUST(!dnnl_post_ops_append_sum(post, 1.f, 0, dnnl_data_type_undef));
+#else
+        CH_MUST(!dnnl_post_ops_append_sum(post, 1.f));
+#endif
+    }
+    CH_MUST(!dnnl_primitive_attr_set_post_ops(attr, post));
+#if DNNL_VERSION_MAJOR >= 3
+    CH_MUST(!dnnl_matmul_primitive_desc_create(&pd, g->engine, a, b, NULL, c, attr));
+#else
+    dnnl_matmul_desc_t d;
+    CH_MUST(!dnnl_matmul_desc_init(&d, a, b, NULL, c));
+    CH_MUST(!dnnl_primitive_desc_create(&pd, &d, attr, g->engine, NULL));
+#endif
+    CH_MUST(!dnnl_primitive_create(&prim, pd));
+    dnnl_primitive_desc_destroy(pd);
+    dnnl_post_ops_destroy(post);
+    dnnl_primitive_attr_destroy(attr);
+    return prim;
+}
+
+static void fill(const ch_gemm_cache *g, entry *s, const shape *k)
+{
+    md_t a = plain(k->M, k->K, k->ta, k->bf16), b = plain(k->K, k->N, k->tb, k->bf16);
+    md_t c = plain(k->M, k->N, 0, k->bf16 && !k->out_f32);
+    s->key = *k;
+    s->used = 1;
+    s->prim = make(g, MD_ARG(a), MD_ARG(b), MD_ARG(c), k->add);
+    CH_MUST(!dnnl_memory_create(&s->a, MD_ARG(a), g->engine, DNNL_MEMORY_NONE));
+    CH_MUST(!dnnl_memory_create(&s->b, MD_ARG(b), g->engine, DNNL_MEMORY_NONE));
+    CH_MUST(!dnnl_memory_create(&s->c, MD_ARG(c), g->engine, DNNL_MEMORY_NONE));
+    drop_md(&a);
+    drop_md(&b);
+    drop_md(&c);
+}
+
+static void empty(entry *s)
+{
+    dnnl_primitive_destroy(s->prim);
+    dnnl_memory_destroy(s->a);
+    dnnl_memory_destroy(s->b);
+    dnnl_memory_destroy(s->c);
+    *s = (entry){0};
+}
+
+static int same(const shape *a, const shape *b)
+{
+    return a->M == b->M && a->N == b->N && a->K == b->K && a->bf16 == b->bf16 &&
+           a->out_f32 == b->out_f32 && a->ta == b->ta && a->tb == b->tb && a->add == b->add;
+}
+
+static entry *find(ch_gemm_cache *g, const shape *k)
+{
+    uint64_t h = (uint64_t)k->M * 0x9E3779B97F4A7C15u ^ (uint64_t)k->N * 0xC2B2AE3D27D4EB4Fu ^
+                 (uint64_t)k->K * 0x165667B19E3779F9u;
+    h ^= (uint64_t)(k->bf16 | k->out_f32 << 1 | k->ta << 2 | k->tb << 3 | k->add << 4) << 40;
+    h ^= h >> 29;
+    if (g->n > SLOTS / 2) { /* many row counts were seen: start again */
+        for (int i = 0; i < SLOTS; i++)
+            if (g->slot[i].used)
+                empty(&g->slot[i]);
+        g->n = 0;
+    }
+    for (uint64_t i = h % SLOTS;; i = (i + 1) % SLOTS) {
+        entry *s = &g->slot[i];
+        if (s->used && same(&s->key, k))
+            return s;
+        if (!s->used) {
+            fill(g, s, k);
+            g->n++;
+            return s;
+        }
+    }
+}
+
+ch_code ch_gemm_open(ch_gemm_cache **c, ch_isa isa, ch_err *e)
+{
+    ch_gemm_cache *g = ch_new(1, sizeof *g);
+#ifdef __x86_64__
+    dnnl_cpu_isa_t most = isa == CH_ISA_AVX2 ? dnnl_cpu_isa_avx2 : dnnl_cpu_isa_sse41;
+    if (isa != CH_ISA_AVX512)
+        dnnl_set_max_cpu_isa(most); /* refused, with no harm, once a first product was run */
+#else
+    (void)isa;
+#endif
+    if (dnnl_engine_create(&g->engine, dnnl_cpu, 0) ||
+        dnnl_stream_create(&g->stream, g->engine, dnnl_stream_default_flags)) {
+        free(g);
+        return ch_fail(e, CH_EIO, "oneDNN does not find a CPU engine; is libdnnl intact?");
+    }
+    *c = g;
+    return CH_OK;
+}
+
+void ch_gemm_close(ch_gemm_cache *g)
+{
+    if (!g)
+        return;
+    for (int i = 0; i < SLOTS; i++)
+        if (g->slot[i].used)
+            empty(&g->slot[i]);
+    dnnl_stream_destroy(g->stream);
+    dnnl_engine_destroy(g->engine);
+    free(g);
+}
+
+void ch_gemm_run(ch_gemm_cache *g, int bf16, void *out, int out_f32, const void *a, int ta, const void *b,
+                 int tb, int64_t M, int64_t N, int64_t K, int add)
+{
+    shape k = {M, N, K, (unsigned char)bf16, (unsigned char)(out_f32 || !bf16), (unsigned char)ta,
+               (unsigned char)tb, (unsigned char)add};
+    entry *s = find(g, &k);
+    union {
+        const void *in;
+        void *io;
+    } pa = {.in = a}, pb = {.in = b}; /* oneDNN takes inputs without const */
+    CH_MUST(!dnnl_memory_set_data_handle(s->a, pa.io) && !dnnl_memory_set_data_handle(s->b, pb.io) &&
+            !dnnl_memory_set_data_handle(s->c, out));
+    dnnl_exec_arg_t args[] = {
+        {DNNL_ARG_SRC, s->a}, {DNNL_ARG_WEIGHTS, s->b}, {DNNL_ARG_DST, s->c}};
+    CH_MUST(!dnnl_primitive_execute(s->prim, g->stream, 3, args));
+    CH_MUST(!dnnl_stream_wait(g->stream));
+}
