@@ -1,0 +1,68 @@
+/* What only the files of the model room see: the model's fields, and how its GGUF is read.
+ * libllama and ggml are included here and nowhere outside this room. */
+#ifndef CH_MODEL_MODEL_INTERNAL_H
+#define CH_MODEL_MODEL_INTERNAL_H
+
+#include "base/mem.h"
+#include "model/model.h"
+#include "model/weights.h"
+
+#include "gguf.h"
+#include "llama.h"
+
+struct ch_model {
+    ch_dims dims;
+    ch_layout layout;
+    ch_arena arena;
+    float *weights;      /* layout.total, in arena */
+    float *rope_factors; /* n_rot/2, in arena */
+    int has_rope_factors;
+    int64_t version;
+    ch_device *device; /* borrowed */
+
+    char *path, *name;
+    ch_hash hash;
+    struct gguf_context *meta; /* all keys of the file; no tensor data */
+
+    struct llama_model *llama;       /* vocabulary only; NULL when the file has no tokenizer */
+    const struct llama_vocab *vocab; /* inside llama */
+    char *template;                  /* NULL: the file has none */
+    char *before_answer;  /* what the template puts between the prompt's end and the answer */
+    char *after_answer;   /* what follows an answer, up to and including the stop token */
+    int32_t *end_of_turn; /* the same as ids */
+    int64_t n_end_of_turn;
+};
+
+/* -- gguf_meta.c -- */
+
+/* From now on nothing of libllama or ggml reaches stderr but through ch_log at CH_DEBUG. */
+void ch_llama_quiet(void);
+/* The last error that libllama logged on this thread since the last call, "" if none. */
+const char *ch_llama_last_error(void);
+/* Opens path as GGUF, metadata only, and checks that every tensor lies inside the file. Free with
+ * gguf_free. */
+ch_code ch_meta_open(struct gguf_context **g, const char *path, ch_err *e) CH_CHECK_RESULT;
+/* Sizes of a Llama, all checked to be positive, to fit each other and to be small enough to
+ * multiply. V comes from the embedding; tied is set when there is no output.weight. */
+ch_code ch_meta_dims(ch_dims *d, const struct gguf_context *g, const char *path,
+                     ch_err *e) CH_CHECK_RESULT;
+/* The arrays that libllama would abort on when their type is wrong; *present: there is a tokenizer.
+ */
+ch_code ch_meta_check_tokenizer(const struct gguf_context *g, const char *path, int64_t V,
+                                int *present, ch_err *e) CH_CHECK_RESULT;
+/* A string key, NULL when absent or not a string. */
+const char *ch_meta_str(const struct gguf_context *g, const char *key);
+
+/* -- load.c -- */
+
+/* Allocates masters and factors for m->dims; layout, weights and factors are set, the factors to 1.
+ */
+ch_code ch_model_alloc(ch_model *m, ch_err *e) CH_CHECK_RESULT;
+
+/* -- vocab.c, chat.c -- */
+
+ch_code ch_vocab_load(ch_model *m, ch_err *e) CH_CHECK_RESULT;
+/* Learns before_answer, after_answer and end_of_turn from the template. */
+ch_code ch_chat_learn(ch_model *m, ch_err *e) CH_CHECK_RESULT;
+
+#endif
