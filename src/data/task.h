@@ -1,7 +1,10 @@
 /* Tasks as people have them: an instruction, other wordings of it, inputs with right answers.
- * Read from Super-NaturalInstructions JSON (Definition string or list, Instances[].input/output[],
- * optional "Paraphrases"), or from JSONL rows {"input", "output"} beside a small YAML or JSON file of
- * the same stem that holds `instruction` and `wordings`. */
+ * Read from Super-NaturalInstructions JSON (Definition string or list, of which any further entry
+ * is a wording; Instances[].input/output[]; optional "Paraphrases": [..] and "Kind"), or from JSONL
+ * rows {"input": text, "output": text or list, "id" optional} beside a <stem>.yaml, .yml or .json
+ * with the keys `instruction`, `wordings` and optionally `kind` (closed, free, auto) and no others.
+ * Instructions, wordings and answers lose the white space at their ends; inputs stay as they are.
+ */
 #ifndef CH_DATA_TASK_H
 #define CH_DATA_TASK_H
 
@@ -28,8 +31,8 @@ typedef struct {
     int64_t n_dropped_wordings; /* dropped as identical to another or to the instruction */
     ch_instance *items;
     int64_t n_items;
-    ch_kind kind;    /* CLOSED or FREE once loaded, see ch_task_kind */
-    char **labels;   /* closed tasks: the distinct normalised answers, sorted; else NULL, 0 */
+    ch_kind kind;  /* CLOSED or FREE once loaded, see ch_task_kind */
+    char **labels; /* closed tasks: the distinct answers (ch_text_key), sorted; else NULL, 0 */
     int64_t n_labels;
 } ch_task;
 
@@ -39,10 +42,11 @@ typedef struct {
 } ch_tasks;
 
 /* Loads one file, or every *.json and *.jsonl of a directory in the order of their names.
- * wordings: a side file (JSON or YAML mapping "<file name>" or "<task name>" to a list), or NULL; what it lists
- * for a task is added to the task's own. max_items > 0 keeps the first that many instances a task.
- * Errors (CH_EUSER): no such file, not JSON, no instances, an empty input or output, a wrong type:
- * each names file and row. Having no wordings is the caller's to refuse (ch_tasks_need_wordings). */
+ * wordings: a side file (JSON or YAML mapping "<file name>" or "<task name>" to a list), or NULL;
+ * what it lists for a task is added to the task's own. max_items > 0 keeps the first that many
+ * instances a task. Errors (CH_EUSER): no such file, not JSON, no instances, an empty input or
+ * output, a wrong type: each names file and row. Having no wordings is the caller's to refuse
+ * (ch_tasks_need_wordings). Kind and labels are settled on all instances, before max_items cuts. */
 ch_code ch_tasks_load(ch_tasks *t, const char *path, const char *wordings, int64_t max_items,
                       ch_err *e) CH_CHECK_RESULT;
 ch_code ch_tasks_need_wordings(const ch_tasks *t, int64_t at_least, ch_err *e) CH_CHECK_RESULT;
@@ -51,9 +55,9 @@ void ch_tasks_release(ch_tasks *t);
 /* Wording k of a task: 0 the instruction, 1..n_wordings the others. */
 const char *ch_task_wording(const ch_task *t, int64_t k);
 
-/* The kind when a recipe says auto: closed when there are at most 64 distinct normalised first answers,
- * at least 3 instances a distinct answer on average, none longer than 5 words, or when every answer is one of
- * the input's own words or at most 2 words long; else free. */
+/* The kind when a recipe says auto: closed when there are at most 64 distinct normalised first
+ * answers, at least 3 instances a distinct answer on average, none longer than 5 words, or when
+ * every answer is one of the input's own words or at most 2 words long; else free. */
 ch_kind ch_task_kind(const ch_task *t);
 
 /* The prompt of [P]: instruction, newline, input. New string. */

@@ -1,0 +1,297 @@
+#include "data/read.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+void ch_texts_free(ch_texts *t)
+{
+    for (int64_t i = 0; i < t->n; i++)
+        free(t->s[i]);
+    free(t->s);
+    *t = (ch_texts){0};
+}
+
+const char *ch_json_what(const json_t *v)
+{
+    static const char *const names[] = {
+        [JSON_OBJECT] = "an object", [JSON_ARRAY] = "a list",  [JSON_STRING] = "a text",
+        [JSON_INTEGER] = "a number", [JSON_REAL] = "a number", [JSON_TRUE] = "true",
+        [JSON_FALSE] = "false",      [JSON_NULL] = "null",
+    };
+    return v ? names[json_typeof(v)] : "nothing";
+}
+
+static int blank(const char *s)
+{
+    while (isspace((unsigned char)*s))
+        s++;
+    return !*s;
+}
+
+ch_code ch_json_text(const json_t *v, const char *where, char **out, ch_err *e)
+{
+    if (!json_is_string(v))
+        return ch_fail(e, CH_EUSER, "%s is %s, a text is wanted%s", where, ch_json_what(v),
+                       json_is_number(v) ? "; put the number in quotes" : "");
+    if (blank(json_string_value(v)))
+        return ch_fail(e, CH_EUSER, "%s is empty, a text is wanted; fill it in or delete the row",
+                       where);
+    *out = ch_dup(json_string_value(v));
+    return CH_OK;
+}
+
+ch_code ch_json_texts(const json_t *v, const char *where, ch_texts *w, ch_err *e)
+{
+    if (!json_is_array(v))
+        return ch_fail(e, CH_EUSER, "%s is %s, a list of texts is wanted", where, ch_json_what(v));
+    for (size_t i = 0; i < json_array_size(v); i++) {
+        char *at = ch_fmt("%s, entry %zu", where, i + 1), *text = NULL;
+        ch_code c = ch_json_text(json_array_get(v, i), at, &text, e);
+        free(at);
+        CH_TRY(c);
+        *CH_PUSH(w->s, w->n, w->cap) = text;
+    }
+    return CH_OK;
+}
+
+ch_code ch_kind_parse(const char *word, const char *where, ch_kind *kind, ch_err *e)
+{
+    static const char *const words[] = {"auto", "closed", "free", NULL};
+    for (int k = 0; words[k]; k++)
+        if (!strcmp(word, words[k])) {
+            *kind = (ch_kind)k;
+            return CH_OK;
+        }
+    const char *near = ch_nearest(word, words);
+    return ch_fail(e, CH_EUSER, "%s is `%s`, wanted is closed, free or auto%s%s%s", where, word,
+                   near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
+}
+
+static const char *skip_bom(const char *s, size_t *n)
+{
+    if (*n >= 3 && !memcmp(s, "\xEF\xBB\xBF", 3)) {
+        *n -= 3;
+        return s + 3;
+    }
+    return s;
+}
+
+ch_code ch_json_parse(const char *path, json_t **root, ch_err *e)
+{
+    char *text;
+    size_t n;
+    json_error_t at;
+    CH_TRY(ch_file_read(path, &text, &n, e));
+    const char *s = skip_bom(text, &n);
+    *root = json_loadb(s, n, JSON_REJECT_DUPLICATES, &at);
+    free(text);
+    if (!*root)
+        return ch_fail(e, CH_EUSER, "%s, line %d: not JSON: %.160s", path, at.line, at.text);
+    if (json_is_object(*root))
+        return CH_OK;
+    ch_fail(e, CH_EUSER, "%s: holds %s, a JSON object is wanted%s", path, ch_json_what(*root),
+            json_is_array(*root) ? "; rows belong in a .jsonl file, one a line" : "");
+    json_decref(*root);
+    *root = NULL;
+    return CH_EUSER;
+}
+
+/* ------------------------------------------------------------------ instances */
+
+/* A key that is not there but nearly: people write "ouput". */
+static ch_code missing(const json_t *row, const char *where, const char *key, ch_err *e)
+{
+    const char *near = NULL, *have, *const want[] = {key, NULL};
+    void *it = json_object_iter((json_t *)row);
+    for (; it && !near; it = json_object_iter_next((json_t *)row, it)) {
+        have = json_object_iter_key(it);
+        if (ch_nearest(have, want))
+            near = have;
+    }
+    return ch_fail(e, CH_EUSER, "%s has no `%s`%s%s%s", where, key, near ? "; it has `" : "",
+                   near ? near : "", near ? "`, is that it?" : "");
+}
+
+static ch_code outputs(const json_t *v, const char *where, ch_instance *item, ch_err *e)
+{
+    ch_texts list = {0};
+    ch_code c = CH_OK;
+    char *one = NULL;
+    if (json_is_array(v))
+        c = ch_json_texts(v, where, &list, e);
+    else if ((c = ch_json_text(v, where, &one, e)) == CH_OK)
+        *CH_PUSH(list.s, list.n, list.cap) = one;
+    if (c == CH_OK && !list.n)
+        c = ch_fail(e, CH_EUSER, "%s is an empty list, at least one right answer is wanted", where);
+    if (c != CH_OK) {
+        ch_texts_free(&list);
+        return c;
+    }
+    for (int64_t i = 0; i < list.n; i++) {
+        char *raw = list.s[i];
+        list.s[i] = ch_trim(raw);
+        free(raw);
+    }
+    item->outputs = list.s;
+    item->n_outputs = list.n;
+    return CH_OK;
+}
+
+/* Reads one row into item; item is zeroed and owned by the task already. */
+static ch_code instance(const json_t *row, const char *where, ch_instance *item, ch_err *e)
+{
+    if (!json_is_object(row))
+        return ch_fail(e, CH_EUSER, "%s is %s, an object with `input` and `output` is wanted",
+                       where, ch_json_what(row));
+    const json_t *in = json_object_get(row, "input"), *out = json_object_get(row, "output");
+    if (!in || !out)
+        return missing(row, where, in ? "output" : "input", e);
+    char *at = ch_fmt("%s: `input`", where);
+    ch_code c = ch_json_text(in, at, &item->input, e);
+    free(at);
+    CH_TRY(c);
+    at = ch_fmt("%s: `output`", where);
+    c = outputs(out, at, item, e);
+    free(at);
+    CH_TRY(c);
+    const json_t *id = json_object_get(row, "id");
+    if (!id || json_is_null(id))
+        return CH_OK;
+    if (json_is_integer(id)) {
+        item->id = ch_fmt("%lld", (long long)json_integer_value(id));
+        return CH_OK;
+    }
+    at = ch_fmt("%s: `id`", where);
+    c = ch_json_text(id, at, &item->id, e);
+    free(at);
+    return c;
+}
+
+static ch_code add_instance(ch_task *t, int64_t *cap, const json_t *row, const char *where,
+                            ch_err *e)
+{
+    ch_instance *item = CH_PUSH(t->items, t->n_items, *cap);
+    *item = (ch_instance){0};
+    return instance(row, where, item, e);
+}
+
+/* ------------------------------------------------------------------ Super-NaturalInstructions */
+
+/* A list of definitions: the first is the instruction, any further one another wording of it. */
+static ch_code definition(const json_t *v, ch_task *t, ch_texts *w, ch_err *e)
+{
+    char *where = ch_fmt("%s: `Definition`", t->path);
+    ch_code c;
+    ch_texts list = {0};
+    if (!json_is_array(v)) {
+        c = ch_json_text(v, where, &t->instruction, e);
+    } else {
+        c = ch_json_texts(v, where, &list, e);
+        if (c == CH_OK && !list.n)
+            c = ch_fail(e, CH_EUSER, "%s is an empty list, the instruction is wanted", where);
+    }
+    free(where);
+    for (int64_t i = 0; i < list.n; i++)
+        if (!t->instruction)
+            t->instruction = list.s[i];
+        else
+            *CH_PUSH(w->s, w->n, w->cap) = list.s[i];
+    free(list.s);
+    return c;
+}
+
+static ch_code sni_head(const json_t *root, ch_task *t, ch_texts *w, ch_err *e)
+{
+    const json_t *kind = json_object_get(root, "Kind"), *more;
+    ch_code c = CH_OK;
+    CH_TRY(definition(json_object_get(root, "Definition"), t, w, e));
+    if ((more = json_object_get(root, "Paraphrases"))) {
+        char *where = ch_fmt("%s: `Paraphrases`", t->path);
+        c = ch_json_texts(more, where, w, e);
+        free(where);
+    }
+    if (c == CH_OK && kind) {
+        char *where = ch_fmt("%s: `Kind`", t->path);
+        c = json_is_string(kind) ? ch_kind_parse(json_string_value(kind), where, &t->kind, e)
+                                 : ch_fail(e, CH_EUSER, "%s is %s, wanted is closed, free or auto",
+                                           where, ch_json_what(kind));
+        free(where);
+    }
+    return c;
+}
+
+static ch_code sni_items(const json_t *rows, ch_task *t, ch_err *e)
+{
+    int64_t cap = 0;
+    ch_code c = CH_OK;
+    if (!rows)
+        return ch_fail(e, CH_EUSER,
+                       "%s: has no `Instances`, a list of {\"input\", \"output\"} is wanted; if it "
+                       "belongs beside a .jsonl file, name that file instead",
+                       t->path);
+    if (!json_is_array(rows))
+        return ch_fail(e, CH_EUSER, "%s: `Instances` is %s, a list is wanted", t->path,
+                       ch_json_what(rows));
+    for (size_t i = 0; i < json_array_size(rows) && c == CH_OK; i++) {
+        char *where = ch_fmt("%s: instance %zu", t->path, i + 1);
+        c = add_instance(t, &cap, json_array_get(rows, i), where, e);
+        free(where);
+    }
+    return c;
+}
+
+ch_code ch_read_sni(ch_task *t, ch_texts *w, ch_err *e)
+{
+    json_t *root;
+    CH_TRY(ch_json_parse(t->path, &root, e));
+    ch_code c = sni_items(json_object_get(root, "Instances"), t, e);
+    if (c == CH_OK)
+        c = sni_head(root, t, w, e);
+    json_decref(root);
+    return c;
+}
+
+/* ------------------------------------------------------------------ JSONL */
+
+static ch_code jsonl_row(ch_task *t, int64_t *cap, const char *line, size_t n, int64_t row,
+                         ch_err *e)
+{
+    json_error_t at;
+    char *where = ch_fmt("%s, line %lld", t->path, (long long)row);
+    json_t *v = json_loadb(line, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &at);
+    ch_code c = v ? add_instance(t, cap, v, where, e)
+                  : ch_fail(e, CH_EUSER,
+                            "%s: not JSON: %.160s; one object a line is wanted, as in "
+                            "{\"input\": \"..\", \"output\": \"..\"}",
+                            where, at.text);
+    json_decref(v);
+    free(where);
+    return c;
+}
+
+ch_code ch_read_jsonl(ch_task *t, ch_texts *w, ch_err *e)
+{
+    char *text;
+    size_t n;
+    int64_t cap = 0, row = 0;
+    ch_code c = CH_OK;
+    CH_TRY(ch_file_read(t->path, &text, &n, e));
+    const char *s = skip_bom(text, &n), *end = s + n;
+    while (s < end && c == CH_OK) {
+        const char *stop = memchr(s, '\n', (size_t)(end - s));
+        size_t k = (size_t)((stop ? stop : end) - s), lead = 0;
+        row++;
+        while (lead < k && isspace((unsigned char)s[lead]))
+            lead++;
+        if (lead < k)
+            c = jsonl_row(t, &cap, s, k, row, e);
+        s = stop ? stop + 1 : end;
+    }
+    free(text);
+    return c == CH_OK ? ch_read_companion(t, w, e) : c;
+}
