@@ -8,8 +8,8 @@
 
 /* Answers of one (task, input) under n wordings. same is n x n, symmetric, 1 on the diagonal. */
 typedef struct {
-    int64_t task;           /* index, for resampling by task */
-    int64_t n;              /* wordings */
+    int64_t task;               /* index, for resampling by task */
+    int64_t n;                  /* wordings */
     const char *const *answers; /* n texts */
     const char *const *gold;    /* n_gold right answers */
     int64_t n_gold;
@@ -18,19 +18,21 @@ typedef struct {
     const int *n_tokens;       /* n */
 } ch_case;
 
-/* sim by normalised exact match; an answer that is empty after normalising agrees with nothing but an equal
- * raw text. out: n x n. */
+/* sim by normalised exact match; an answer of which normalising leaves nothing ("?") is compared as
+ * it is, white space at its ends aside. out: n x n. */
 void ch_same_exact(const char *const *answers, int64_t n, unsigned char *out);
 
 /* CR [P]: pairs that agree / all pairs. n >= 2. */
 double ch_cr(const unsigned char *same, int64_t n);
-/* MCR [P, algorithm C]: one pass, each answer joins the first cluster whose FIRST member it agrees with. */
+/* MCR [P, algorithm C]: one pass, each answer joins the first cluster whose FIRST member it agrees
+ * with. */
 double ch_mcr(const unsigned char *same, int64_t n);
-/* 1 when the normalised answer equals a normalised gold. */
+/* 1 when the answer equals a gold one, compared as in ch_same_exact; an empty answer never does. */
 int ch_exact(const char *answer, const char *const *gold, int64_t n_gold);
 
-/* ROUGE F-measures equal to Google's rouge_score 0.1.2 with use_stemmer=True: lower case, [^a-z0-9]+ split,
- * words longer than 3 stemmed (Porter, nltk's variant as rouge_score uses it). Best over references. */
+/* ROUGE F-measures equal to Google's rouge_score 0.1.2 with use_stemmer=True: lower case,
+ * [^a-z0-9]+ split, words longer than 3 stemmed (see measure/stem.h). Best over references, 0
+ * without any. */
 double ch_rouge1(const char *answer, const char *const *gold, int64_t n_gold);
 double ch_rougeL(const char *answer, const char *const *gold, int64_t n_gold);
 
@@ -41,18 +43,18 @@ typedef struct {
 enum {
     CH_M_CR,
     CH_M_MCR,
-    CH_M_ACC,         /* exact match, mean over wordings and inputs */
-    CH_M_WORST,       /* accuracy of the worst wording, mean over tasks */
+    CH_M_ACC,   /* exact match, mean over wordings and inputs */
+    CH_M_WORST, /* accuracy of the worst wording, mean over tasks */
     CH_M_BEST,
     CH_M_SPREAD,      /* best - worst */
     CH_M_ALL_CORRECT, /* inputs right under every wording */
-    CH_M_CR_CORRECT,  /* CR counting only pairs of right answers */
+    CH_M_CR_CORRECT,  /* pairs that agree and are both right / all pairs */
     CH_M_ROUGE1,
     CH_M_ROUGEL,
-    CH_M_LENGTH, /* tokens an answer */
-    CH_M_STOP,   /* answers that ended by themselves */
-    CH_M_TOP,    /* share of the most frequent answer, mean over tasks */
-    CH_M_TOP_GOLD, /* the same of the gold answers */
+    CH_M_LENGTH,   /* tokens an answer */
+    CH_M_STOP,     /* answers that ended by themselves */
+    CH_M_TOP,      /* share of a task's most frequent answer, mean over tasks */
+    CH_M_TOP_GOLD, /* the same of the first gold answers */
     CH_M_COUNT
 };
 typedef struct {
@@ -62,22 +64,35 @@ typedef struct {
 } ch_metric;
 extern const ch_metric ch_metrics[CH_M_COUNT];
 
+/* A task is called collapsed when its most frequent answer's share exceeds that of gold's by more.
+ */
+#define CH_COLLAPSE_EXCESS 0.25
+
 typedef struct {
     ch_stat all[CH_M_COUNT];
-    int64_t n_tasks, n_cases, n_wordings;
-    double (*by_task)[CH_M_COUNT]; /* n_tasks rows */
-    int collapsed;                 /* the alarm: one answer far more frequent than gold warrants */
-    char alarm[256];               /* in words, "" when none */
+    int64_t n_tasks;    /* rows of by_task: the n_tasks given */
+    int64_t n_measured; /* tasks that have cases; means over tasks are over these */
+    int64_t n_cases;
+    int64_t n_wordings; /* the fewest that a task has; most_wordings the most */
+    int64_t most_wordings;
+    double (*by_task)[CH_M_COUNT]; /* a row of NaN for a task without cases */
+    int collapsed;   /* how many tasks are: a model that says one word to everything has CR 1 */
+    char alarm[256]; /* in words, naming the worst one's answer; "" when none is collapsed */
 } ch_measure;
 
-/* resamples: 1000 when 0. */
+/* Means are over cases unless the list above says over tasks. All cases of a task have the same
+ * wordings in the same order. resamples: 1000 when 0. Intervals: tasks are drawn with replacement,
+ * then cases within each drawn task; with one task its cases alone; 2.5 and 97.5 percentiles.
+ * Resample r uses stream r of the seed. Errors: no cases (CH_EEMPTY); fewer than two wordings,
+ * wordings that differ within a task, a task out of range, no gold (CH_EUSER). */
 ch_code ch_measure_make(ch_measure *m, const ch_case *cases, int64_t n, int64_t n_tasks,
                         int64_t resamples, uint64_t seed, ch_err *e) CH_CHECK_RESULT;
 void ch_measure_release(ch_measure *m);
 
-/* b - a on the same cases, resampled in pairs by task and then input; for every metric. */
+/* b - a on the same cases (same tasks, wordings and gold in the same order, else CH_EUSER),
+ * resampled in pairs by task and then input; for every metric. */
 ch_code ch_measure_diff(ch_stat diff[CH_M_COUNT], const ch_case *a, const ch_case *b, int64_t n,
-                        int64_t n_tasks, int64_t resamples, uint64_t seed, ch_err *e)
-    CH_CHECK_RESULT;
+                        int64_t n_tasks, int64_t resamples, uint64_t seed,
+                        ch_err *e) CH_CHECK_RESULT;
 
 #endif
