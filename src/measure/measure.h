@@ -76,8 +76,10 @@ typedef struct {
     int64_t n_wordings; /* the fewest that a task has; most_wordings the most */
     int64_t most_wordings;
     double (*by_task)[CH_M_COUNT]; /* a row of NaN for a task without cases */
-    int collapsed;   /* how many tasks are: a model that says one word to everything has CR 1 */
-    char alarm[256]; /* in words, naming the worst one's answer; "" when none is collapsed */
+    /* The collapse alarm: a model that says one word to everything has CR 1 and is worthless. */
+    int collapsed;       /* 1: the excess is above that in the mean over tasks */
+    int64_t n_collapsed; /* tasks in which it is */
+    char alarm[256];     /* in words, naming the worst task's answer; "" when n_collapsed is 0 */
 } ch_measure;
 
 /* Means are over cases unless the list above says over tasks. All cases of a task have the same

@@ -46,12 +46,14 @@ static void fill_row(ch_row *r, const ch_case *c, ch_task_rows *t)
         r->right[k] = (unsigned char)ch_exact(c->answers[k], c->gold, c->n_gold);
         r->answer[k] = ch_intern_key(&t->answers, c->answers[k]);
         all &= r->right[k];
-        mean[CH_M_ACC] += r->right[k] / n;
-        mean[CH_M_ROUGE1] += ch_rouge1(c->answers[k], c->gold, c->n_gold) / n;
-        mean[CH_M_ROUGEL] += ch_rougeL(c->answers[k], c->gold, c->n_gold) / n;
-        mean[CH_M_LENGTH] += c->n_tokens[k] / n;
-        mean[CH_M_STOP] += (c->stopped[k] != 0) / n;
+        mean[CH_M_ACC] += r->right[k];
+        mean[CH_M_ROUGE1] += ch_rouge1(c->answers[k], c->gold, c->n_gold);
+        mean[CH_M_ROUGEL] += ch_rougeL(c->answers[k], c->gold, c->n_gold);
+        mean[CH_M_LENGTH] += c->n_tokens[k];
+        mean[CH_M_STOP] += c->stopped[k] != 0;
     }
+    for (int k = 0; k < CH_M_COUNT; k++) /* sums first: a share of 1 is then exactly 1 */
+        mean[k] /= n;
     mean[CH_M_CR] = ch_cr(c->same, c->n);
     mean[CH_M_MCR] = ch_mcr(c->same, c->n);
     mean[CH_M_ALL_CORRECT] = all;
