@@ -45,6 +45,7 @@ typedef struct {
         int64_t max_new, batch, max_rows;
     } generate;
     ch_train_opts train;
+    int64_t dev_rows;
     ch_align_opts align;
     char *judge_prompt; /* file with the self-reward's questions, "" the built-in ones */
     struct {

@@ -67,6 +67,7 @@ const ch_field ch_fields[] = {
     REAL("train", "margin", train.margin, "0", -1e6, 1e6, "cat: the hinge opens at this difference [P: 0]"),
     REAL("train", "beta", train.beta, "0.1", 0, 1e6, "dpo: temperature [+]"),
     INT("train", "eval_every", train.eval_every, "20", 0, 1e9, "updates between dev losses; 0: only at the end"),
+    INT("train", "dev_rows", dev_rows, "256", 0, 1e9, "rows of the dev loss at most, evenly taken; 0: all"),
     INT("train", "save_every", train.save_every, "20", 0, 1e9, "updates between checkpoints; 0: only at the end"),
     INT("train", "max_rows", train.max_rows, "4096", 16, 1e8, "rows of a forward pass; a larger batch is cut, its update is the same"),
     FLAG("train", "grouped", train.grouped, "false", "draw instructions first, then inputs: shares more, is another sampling [+]"),

@@ -1,0 +1,333 @@
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "generate/generate.h"
+#include "pipeline/measure_model.h"
+#include "pipeline/stage.h"
+
+/* All prompts of a test, in the order of the replies; items under which one did not fit are left out. */
+typedef struct {
+    ch_seq *list;
+    int64_t n, cap;
+} prompts;
+
+static void release_prompts(prompts *p)
+{
+    for (int64_t i = 0; i < p->n; i++)
+        ch_seq_release(&p->list[i]);
+    free(p->list);
+    *p = (prompts){0};
+}
+
+static int by_ids(const void *a, const void *b)
+{
+    const ch_seq *x = a, *y = b;
+    int64_t n = x->n < y->n ? x->n : y->n;
+    for (int64_t i = 0; i < n; i++)
+        if (x->ids[i] != y->ids[i])
+            return x->ids[i] < y->ids[i] ? -1 : 1;
+    return (x->n > y->n) - (x->n < y->n);
+}
+
+int64_t ch_shared_rows(const ch_seq *seqs, int64_t n)
+{
+    ch_seq *s = ch_new((size_t)n + 1, sizeof *s);
+    memcpy(s, seqs, (size_t)n * sizeof *s);
+    qsort(s, (size_t)n, sizeof *s, by_ids);
+    int64_t rows = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t k = 0;
+        while (i && k < s[i].n && k < s[i - 1].n && s[i].ids[k] == s[i - 1].ids[k])
+            k++;
+        rows += s[i].n - k;
+    }
+    free(s);
+    return rows;
+}
+
+static int64_t common_wordings(const ch_split *s)
+{
+    int64_t n = -1;
+    for (int64_t t = 0; t < s->n; t++)
+        if (s->list[t].n_test && s->list[t].n_test_w && (n < 0 || s->list[t].n_test_w < n))
+            n = s->list[t].n_test_w;
+    return n;
+}
+
+/* *fits 0: the prompt and max_new tokens exceed the context. */
+static ch_code make_prompt(ch_seq *q, int *fits, ch_model *m, const ch_share *sh, int64_t item,
+                           int64_t w, const ch_answer_how *how, ch_err *e)
+{
+    const ch_task *t = sh->task;
+    char *text = ch_prompt_text(ch_task_wording(t, w), t->items[item].input);
+    char *row = ch_fmt("%s: instance %s, wording %lld", t->path, t->items[item].id, (long long)w);
+    int64_t ctx = ch_model_dims(m)->n_ctx;
+    ch_code c = ch_seq_make(q, m, text, NULL, INT64_MAX, row, e);
+    *fits = c == CH_OK && q->n + how->max_new <= ctx;
+    if (c == CH_OK && !*fits && how->overlong == CH_OVERLONG_REFUSE)
+        c = ch_fail(e, CH_EUSER,
+                    "%s: the prompt has %lld tokens and the answer may have %lld, the model's context holds "
+                    "%lld; shorten it, lower generate.max_new, or set data.overlong to drop",
+                    row, (long long)q->n, (long long)how->max_new, (long long)ctx);
+    if (c == CH_OK && !*fits)
+        ch_seq_release(q);
+    free(text);
+    free(row);
+    return c;
+}
+
+static ch_code one_case(prompts *p, int *kept, ch_model *m, const ch_share *sh, int64_t item,
+                        int64_t n_w, const ch_answer_how *how, ch_err *e)
+{
+    int64_t first = p->n;
+    *kept = 1;
+    for (int64_t k = 0; k < n_w && *kept; k++) {
+        ch_seq q = {0};
+        CH_TRY(make_prompt(&q, kept, m, sh, item, sh->test_w[k], how, e));
+        if (*kept)
+            *CH_PUSH(p->list, p->n, p->cap) = q;
+    }
+    while (!*kept && p->n > first)
+        ch_seq_release(&p->list[--p->n]);
+    return CH_OK;
+}
+
+static void add_replies(ch_replies *r, int64_t *cap, const ch_share *sh, int64_t item)
+{
+    const ch_task *t = sh->task;
+    const ch_instance *it = &t->items[item];
+    for (int64_t k = 0; k < r->n_wordings; k++) {
+        ch_reply *y = CH_PUSH(r->list, r->n, *cap);
+        *y = (ch_reply){.task = ch_dup(t->name),
+                        .id = ch_dup(it->id ? it->id : ""),
+                        .wording = ch_dup(ch_task_wording(t, sh->test_w[k])),
+                        .input = ch_dup(it->input),
+                        .n_gold = it->n_outputs,
+                        .wording_index = sh->test_w[k],
+                        .closed = t->kind == CH_KIND_CLOSED};
+        y->gold = ch_new((size_t)it->n_outputs, sizeof *y->gold);
+        for (int64_t g = 0; g < it->n_outputs; g++)
+            y->gold[g] = ch_dup(it->outputs[g]);
+    }
+}
+
+static ch_code plan(prompts *p, ch_replies *r, ch_model *m, const ch_split *s,
+                    const ch_answer_how *how, ch_err *e)
+{
+    int64_t cap = 0;
+    r->n_wordings = common_wordings(s);
+    if (r->n_wordings < 2)
+        return ch_fail(e, CH_EUSER,
+                       "consistency needs at least 2 wordings of every tested task, there %s %lld; give tasks "
+                       "wordings, or let the model write them (data.wordings: paraphrase)",
+                       r->n_wordings == 1 ? "is" : "are", (long long)(r->n_wordings < 0 ? 0 : r->n_wordings));
+    for (int64_t t = 0; t < s->n; t++) {
+        const ch_share *sh = &s->list[t];
+        for (int64_t i = 0; sh->n_test_w && i < sh->n_test; i++) {
+            int kept;
+            CH_TRY(one_case(p, &kept, m, sh, sh->test[i], r->n_wordings, how, e));
+            if (kept)
+                add_replies(r, &cap, sh, sh->test[i]);
+            else
+                r->n_dropped++;
+        }
+    }
+    if (!r->n)
+        return ch_fail(e, CH_EEMPTY, "no test input is left: %lld were dropped as too long",
+                       (long long)r->n_dropped);
+    return CH_OK;
+}
+
+ch_code ch_prompts_check(ch_model *m, const ch_split *s, const ch_answer_how *how,
+                         int64_t *n_prompts, int64_t *n_tokens, int64_t *n_rows, ch_err *e)
+{
+    prompts p = {0};
+    ch_replies r = {0};
+    ch_code c = plan(&p, &r, m, s, how, e);
+    *n_prompts = p.n;
+    *n_tokens = 0;
+    for (int64_t i = 0; i < p.n; i++)
+        *n_tokens += p.list[i].n;
+    *n_rows = ch_shared_rows(p.list, p.n);
+    release_prompts(&p);
+    ch_replies_release(&r);
+    return c;
+}
+
+static ch_code answer_all(ch_replies *r, const prompts *p, ch_model *m, const ch_answer_how *how,
+                          ch_err *e)
+{
+    ch_request *q = ch_new((size_t)p->n, sizeof *q);
+    ch_answer *a = ch_new((size_t)p->n, sizeof *a);
+    for (int64_t i = 0; i < p->n; i++)
+        q[i] = (ch_request){.ids = p->list[i].ids,
+                            .n = p->list[i].n,
+                            .how = {.top_p = 1, .max_new = how->max_new}};
+    ch_gen_opts g = {.batch = how->batch, .max_rows = how->max_rows, .what = how->what};
+    ch_code c = ch_generate(m, q, p->n, &g, a, NULL, e);
+    for (int64_t i = 0; i < p->n; i++) {
+        ch_reply *y = &r->list[i];
+        if (c == CH_OK) {
+            y->answer = ch_dup(a[i].text);
+            y->stopped = a[i].stopped;
+            y->n_tokens = (int)a[i].n;
+            y->exact = ch_exact(y->answer, (const char *const *)y->gold, y->n_gold);
+        }
+        ch_answer_release(&a[i]);
+    }
+    free(q);
+    free(a);
+    return c;
+}
+
+ch_code ch_replies_make(ch_replies *r, ch_model *m, const ch_split *s, const ch_answer_how *how,
+                        ch_err *e)
+{
+    prompts p = {0};
+    *r = (ch_replies){0};
+    ch_code c = plan(&p, r, m, s, how, e);
+    if (c == CH_OK)
+        c = answer_all(r, &p, m, how, e);
+    release_prompts(&p);
+    if (c != CH_OK)
+        ch_replies_release(r);
+    return c;
+}
+
+static json_t *reply_json(const ch_reply *y)
+{
+    json_t *v = json_object(), *gold = json_array();
+    for (int64_t g = 0; g < y->n_gold; g++)
+        json_array_append_new(gold, ch_json_text(y->gold[g]));
+    json_object_set_new(v, "task", ch_json_text(y->task));
+    json_object_set_new(v, "id", ch_json_text(y->id));
+    json_object_set_new(v, "wording_index", json_integer(y->wording_index));
+    json_object_set_new(v, "wording", ch_json_text(y->wording));
+    json_object_set_new(v, "input", ch_json_text(y->input));
+    json_object_set_new(v, "answer", ch_json_text(y->answer));
+    json_object_set_new(v, "gold", gold);
+    json_object_set_new(v, "closed", json_boolean(y->closed));
+    json_object_set_new(v, "exact", json_boolean(y->exact));
+    json_object_set_new(v, "stopped", json_boolean(y->stopped));
+    json_object_set_new(v, "n_tokens", json_integer(y->n_tokens));
+    return v;
+}
+
+ch_code ch_replies_write(const ch_replies *r, const char *path, ch_err *e)
+{
+    ch_out o;
+    CH_TRY(ch_out_open(&o, path, e));
+    for (int64_t i = 0; i < r->n; i++)
+        ch_json_line(o.f, reply_json(&r->list[i]));
+    return ch_out_commit(&o, e);
+}
+
+static ch_code read_row(ch_reply *y, json_t *v, const char *path, int64_t row, ch_err *e)
+{
+    static const char *const keys[] = {"task", "id", "wording", "input", "answer"};
+    const char *text[5];
+    for (int k = 0; k < 5; k++)
+        if (!(text[k] = json_string_value(json_object_get(v, keys[k]))))
+            return ch_fail(e, CH_EUSER, "%s: line %lld: no text \"%s\"; a line of answers.jsonl has it",
+                           path, (long long)row, keys[k]);
+    json_t *gold = json_object_get(v, "gold");
+    if (!json_array_size(gold))
+        return ch_fail(e, CH_EUSER, "%s: line %lld: \"gold\" must be a list of texts", path,
+                       (long long)row);
+    *y = (ch_reply){.task = ch_dup(text[0]),
+                    .id = ch_dup(text[1]),
+                    .wording = ch_dup(text[2]),
+                    .input = ch_dup(text[3]),
+                    .answer = ch_dup(text[4]),
+                    .n_gold = (int64_t)json_array_size(gold),
+                    .wording_index = json_integer_value(json_object_get(v, "wording_index")),
+                    .closed = json_is_true(json_object_get(v, "closed")),
+                    .stopped = json_is_true(json_object_get(v, "stopped")),
+                    .n_tokens = (int)json_integer_value(json_object_get(v, "n_tokens"))};
+    y->gold = ch_new((size_t)y->n_gold, sizeof *y->gold);
+    for (int64_t g = 0; g < y->n_gold; g++) {
+        const char *s = json_string_value(json_array_get(gold, (size_t)g));
+        y->gold[g] = ch_dup(s ? s : "");
+    }
+    y->exact = ch_exact(y->answer, (const char *const *)y->gold, y->n_gold);
+    return CH_OK;
+}
+
+/* Case = a run of lines with equal task and id; all runs must be equally long and hold the same wordings count. */
+static ch_code find_cases(ch_replies *r, const char *path, ch_err *e)
+{
+    int64_t n_w = 0;
+    while (n_w < r->n && !strcmp(r->list[n_w].id, r->list[0].id) &&
+           !strcmp(r->list[n_w].input, r->list[0].input) &&
+           !strcmp(r->list[n_w].task, r->list[0].task))
+        n_w++;
+    r->n_wordings = n_w;
+    if (n_w < 2 || r->n % n_w)
+        return ch_fail(e, CH_EUSER,
+                       "%s: %lld answers in groups of %lld; every input needs the same number, at least 2, of "
+                       "neighbouring lines",
+                       path, (long long)r->n, (long long)n_w);
+    for (int64_t i = 0; i < r->n; i++) {
+        const ch_reply *a = &r->list[i - i % n_w], *b = &r->list[i];
+        if (strcmp(a->task, b->task) || strcmp(a->input, b->input))
+            return ch_fail(e, CH_EUSER,
+                           "%s: line %lld belongs to another input than the %lld lines it stands with", path,
+                           (long long)i + 1, (long long)n_w);
+    }
+    return CH_OK;
+}
+
+static ch_code read_lines(ch_replies *r, char *text, const char *path, ch_err *e)
+{
+    int64_t cap = 0, row = 0;
+    for (char *p = text; *p;) {
+        size_t n = strcspn(p, "\n");
+        json_error_t why;
+        row++;
+        json_t *v = json_loadb(p, n, 0, &why);
+        p += n + (p[n] == '\n');
+        if (!v)
+            return ch_fail(e, CH_EUSER, "%s: line %lld: not JSON: %s", path, (long long)row,
+                           why.text);
+        ch_reply y = {0};
+        ch_code c = read_row(&y, v, path, row, e);
+        json_decref(v);
+        CH_TRY(c);
+        *CH_PUSH(r->list, r->n, cap) = y;
+    }
+    if (!r->n)
+        return ch_fail(e, CH_EUSER, "%s: holds no answer", path);
+    return find_cases(r, path, e);
+}
+
+ch_code ch_replies_read(ch_replies *r, const char *path, ch_err *e)
+{
+    char *text;
+    *r = (ch_replies){0};
+    CH_TRY(ch_file_read(path, &text, NULL, e));
+    ch_code c = read_lines(r, text, path, e);
+    free(text);
+    if (c != CH_OK)
+        ch_replies_release(r);
+    return c;
+}
+
+void ch_replies_release(ch_replies *r)
+{
+    for (int64_t i = 0; i < r->n; i++) {
+        ch_reply *y = &r->list[i];
+        for (int64_t g = 0; g < y->n_gold; g++)
+            free(y->gold[g]);
+        free(y->gold);
+        free(y->task);
+        free(y->id);
+        free(y->wording);
+        free(y->input);
+        free(y->answer);
+    }
+    free(r->list);
+    *r = (ch_replies){0};
+}
