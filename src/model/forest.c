@@ -66,6 +66,7 @@ static void reserve(ch_forest *f, const ch_seq *const *seqs, int64_t n)
     f->cap_lrows = h;
     room(&f->path, &f->cap_path, longest, sizeof *f->path);
     room(&f->order, &f->cap_order, n, sizeof *f->order);
+    room(&f->leaf, &f->cap_leaf, n, sizeof *f->leaf);
 }
 
 typedef struct {
@@ -122,29 +123,33 @@ static void take_targets(ch_forest *f, target *t, int64_t n)
     f->first[f->n_lrows] = (int32_t)n;
 }
 
-/* Slots of a row's ancestors outside its own run, root first. seg[r] is the first row of r's run. */
-static void add_chain(ch_forest *f, int32_t row)
+void ch_forest_chain(const ch_forest *f, int32_t row, ch_plan *p)
 {
-    int32_t up = f->parent[f->seg[row]];
-    if (up < 0)
-        return;
-    add_chain(f, up);
-    ch_plan_chain(&f->plan, f->seg[up], up + 1);
+    int32_t first = f->seg[row], up = f->parent[first];
+    if (up >= 0)
+        ch_forest_chain(f, up, p);
+    ch_plan_chain(p, first, row + 1);
 }
 
-static void make_plan(ch_forest *f, int64_t tile_rows)
+/* seg[r] is the first row of r's run: rows each the only continuation laid right behind the one before. */
+static void find_runs(ch_forest *f)
 {
     room(&f->seg, &f->cap_seg, f->n_rows, sizeof *f->seg);
-    ch_plan_clear(&f->plan);
     for (int64_t r = 0; r < f->n_rows; r++)
         f->seg[r] = r && f->parent[r] == r - 1 ? f->seg[r - 1] : (int32_t)r;
-    for (int64_t a = 0, b; a < f->n_rows; a = b) {
-        for (b = a + 1; b < f->n_rows && f->seg[b] == a; b++)
+}
+
+void ch_forest_plan(ch_forest *f, int64_t a, int64_t b, ch_plan *p, int64_t tile_rows)
+{
+    ch_plan_clear(p);
+    for (int64_t r = a, end; r < b; r = end) {
+        for (end = r + 1; end < b && f->seg[end] == f->seg[r]; end++)
             ;
-        add_chain(f, (int32_t)a);
-        ch_plan_piece(&f->plan, (int32_t)a, (int32_t)b, (int32_t)a);
+        if (f->parent[r] >= 0)
+            ch_forest_chain(f, f->parent[r], p);
+        ch_plan_piece(p, (int32_t)(r - a), (int32_t)(end - a), (int32_t)r);
     }
-    ch_plan_tiles(&f->plan, tile_rows);
+    ch_plan_tiles(p, tile_rows);
 }
 
 void ch_forest_build(ch_forest *f, const ch_seq *const *seqs, int64_t n, int64_t H, int64_t G)
@@ -162,12 +167,14 @@ void ch_forest_build(ch_forest *f, const ch_seq *const *seqs, int64_t n, int64_t
         /* the path may be longer than this sequence's own rows when it ends inside the last one */
         int64_t own = n_on_path(s);
         shared = own > shared ? own : shared;
+        f->leaf[f->order[i]] = f->path[own - 1];
         for (int64_t k = s->n_prompt; k < s->n; k++)
             t[n_targets++] = (target){f->path[k - 1], s->ids[k], f->order[i]};
     }
     take_targets(f, t, n_targets);
     free(t);
-    make_plan(f, ch_tile_rows(H, G));
+    find_runs(f);
+    ch_forest_plan(f, 0, f->n_rows, &f->plan, ch_tile_rows(H, G));
     f->n_pad = (f->n_rows + 31) / 32 * 32;
     for (int64_t r = f->n_rows; r < f->n_pad; r++) {
         f->ids[r] = f->parent[r] = -1;
@@ -200,6 +207,7 @@ void ch_forest_release(ch_forest *f)
     free(f->path);
     free(f->order);
     free(f->seg);
+    free(f->leaf);
     ch_plan_release(&f->plan);
     *f = (ch_forest){0};
 }

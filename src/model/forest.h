@@ -14,18 +14,24 @@ typedef struct {
     int32_t *lrows, *first;        /* their rows, ascending; targets of lrow i: [first[i], first[i+1]) */
     int64_t n_targets;
     int32_t *token, *seq;          /* of each target, in lrow order */
+    int32_t *leaf;                 /* of each sequence: the row of its last token that has one */
     int64_t n_tokens;              /* what the sequences would be unshared, last tokens included */
     ch_plan plan;
     int64_t cap_rows, cap_lrows, cap_targets, cap_path;
     int32_t *path; /* scratch: row of every depth of the sequence at hand */
     int32_t *order, *seg; /* scratch */
-    int64_t cap_order, cap_seg;
+    int64_t cap_order, cap_seg, cap_leaf;
 } ch_forest;
 
 /* seqs[n] is borrowed. Targets are ids[n_prompt..n) of each; n_prompt >= 1. The last token of a sequence is
  * predicted but read by nobody: it has no row unless another sequence goes on from it. Keeps memory between
  * calls; zero-initialise before the first. H, G: heads, which decide the size of tiles. */
 void ch_forest_build(ch_forest *f, const ch_seq *const *seqs, int64_t n, int64_t H, int64_t G);
+/* Rows [a, b) alone, as rows 0 .. b - a of a call whose key slots are the forest's rows: for reading a forest in
+ * pieces. */
+void ch_forest_plan(ch_forest *f, int64_t a, int64_t b, ch_plan *p, int64_t tile_rows);
+/* Adds the slots of a row's path, itself included, to the next piece of p. */
+void ch_forest_chain(const ch_forest *f, int32_t row, ch_plan *p);
 /* Sums values over each sequence's targets: sum[seq]; also counts (may be NULL). */
 void ch_forest_sum(const ch_forest *f, const float *per_target, int64_t n_seqs, double *sum,
                    int64_t *count);

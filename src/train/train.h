@@ -53,7 +53,6 @@ typedef struct {
     int64_t save_every;  /* checkpoint each so many updates; 0: only at the end */
     int64_t max_rows;    /* rows a forward pass may have; a larger batch is cut at subtrees */
     uint64_t seed;
-    int grouped; /* sampling: grouped */
 } ch_train_opts;
 
 typedef struct {
@@ -64,13 +63,15 @@ typedef struct {
     double seconds;
 } ch_train_result;
 
-/* Trains m in place (best-by-dev is restored into m at the end when there is dev data, and dir/last.ckpt keeps
- * the last). dir holds state.ckpt (weights, optimiser, random state, position, hash) and log.jsonl; a state
+/* Trains m in place. With dev data the best by dev loss is put back into m at the end, and dir/last.w keeps the
+ * last when that is another. dir holds state.ckpt (weights, optimiser, random state, position, hash) and log.jsonl; a state
  * with the same hash is gone on from, another hash is an error. dev may be NULL or empty.
  * CH_ENUMBER names the step and rows of a NaN; CH_ESTOP after an interrupt, with the state written. */
 ch_code ch_train(ch_model *m, const ch_objective *obj, const ch_groups *data, const ch_groups *dev,
                  const ch_train_opts *o, const char *dir, const char *hash, ch_train_result *r,
                  ch_err *e) CH_CHECK_RESULT;
+/* Removes what only an interrupted training needs; call it once the trained model is safe. */
+void ch_train_clean(const char *dir);
 /* Mean -log P a good token. */
 ch_code ch_dev_loss(ch_model *m, const ch_groups *dev, int64_t max_rows, double *loss, ch_err *e);
 
