@@ -208,6 +208,9 @@ static ch_code read_arms(reader *r, ch_report_data *d)
             d->main_arm = i;
     }
     d->arms = arms;
+    if (d->n_arms && strcmp(arms[ch_report_main_arm(d)].name, shown) != 0)
+        return ch_fail(r->e, CH_EUSER, "%s: \"main_arm\" is \"%s\", the name of an arm is wanted",
+                       r->path, shown);
     return CH_OK;
 }
 
@@ -323,7 +326,9 @@ static ch_code read_report(reader *r, ch_report_data *d)
     CH_TRY(read_tasks(r, d));
     CH_TRY(read_arms(r, d));
     CH_TRY(read_examples(r, d));
-    return ch_report_check(d, r->e);
+    ch_err inner = {0};
+    ch_code code = ch_report_check(d, &inner);
+    return code == CH_OK ? CH_OK : ch_fail(r->e, code, "%s: %s", r->path, inner.msg);
 }
 
 ch_code ch_report_read_json(ch_report_data *d, const char *path, ch_err *e)

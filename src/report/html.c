@@ -1,0 +1,183 @@
+/* The page itself, and what its parts share. */
+#include "report/html.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+
+void ch_html_text(ch_str *b, const char *s)
+{
+    char *clean = ch_clean(s);
+    for (const char *p = clean; *p;) {
+        size_t n = strcspn(p, "&<>\"'");
+        ch_str_addn(b, p, n);
+        p += n;
+        switch (*p) {
+        case '&':
+            ch_str_add(b, "&amp;");
+            break;
+        case '<':
+            ch_str_add(b, "&lt;");
+            break;
+        case '>':
+            ch_str_add(b, "&gt;");
+            break;
+        case '"':
+            ch_str_add(b, "&quot;");
+            break;
+        case '\'':
+            ch_str_add(b, "&#39;");
+            break;
+        }
+        p += *p != 0;
+    }
+    free(clean);
+}
+
+void ch_html_folded(ch_str *b, const char *s, size_t most)
+{
+    if (strlen(s) <= most) {
+        ch_html_text(b, s);
+        return;
+    }
+    char *clean = ch_clean(s);
+    size_t n = ch_utf8_whole(clean, most / 2);
+    char keep = clean[n];
+    clean[n] = 0;
+    ch_str_add(b, "<details><summary>");
+    ch_html_text(b, clean);
+    ch_str_add(b, "\xE2\x80\xA6</summary>\xE2\x80\xA6");
+    clean[n] = keep;
+    ch_html_text(b, clean + n);
+    ch_str_add(b, "</details>");
+    free(clean);
+}
+
+void ch_html_section(ch_str *b, const char *title, const char *note)
+{
+    ch_str_addf(b, "<section>\n<h2>%s</h2>\n", title);
+    if (note)
+        ch_str_addf(b, "<p class=\"sub\">%s</p>\n", note);
+}
+
+void ch_html_verdict(ch_str *b, int metric, ch_stat diff)
+{
+    static const char *const class[] = {[CH_V_UNCLEAR] = "none",
+                                        [CH_V_BETTER] = "good",
+                                        [CH_V_WORSE] = "bad",
+                                        [CH_V_CHANGED] = "chg"};
+    static const char *const word[] = {[CH_V_UNCLEAR] = "~ cannot be told",
+                                       [CH_V_BETTER] = "\xE2\x9C\x93 better",
+                                       [CH_V_WORSE] = "\xE2\x9C\x97 worse",
+                                       [CH_V_CHANGED] = "changed"};
+    ch_verdict v = ch_diff_verdict(metric, diff);
+    ch_str_addf(b, "<span class=\"v %s\"><b>%s</b> ", class[v], word[v]);
+    ch_add_diff(b, metric, diff, CH_MINUS);
+    ch_str_add(b, "</span>");
+}
+
+/* The lead sentence with its shares in bold: "<b>76.8&nbsp;%</b>". The input is escaped already. */
+static void add_bold_shares(ch_str *b, const char *s)
+{
+    static const char digits[] = "0123456789.";
+    while (*s) {
+        size_t plain = strcspn(s, "0123456789"), n = strspn(s + plain, digits);
+        ch_str_addn(b, s, plain);
+        s += plain;
+        if (n && s[n] == ' ' && s[n + 1] == '%') {
+            ch_str_add(b, "<b>");
+            ch_str_addn(b, s, n);
+            ch_str_add(b, "&nbsp;%</b>");
+            n += 2;
+        } else {
+            ch_str_addn(b, s, n);
+        }
+        s += n;
+    }
+}
+
+static void add_headline(ch_str *b, const ch_report_data *d)
+{
+    char *said = ch_report_headline(d);
+    int lead = 1;
+    for (char *line = said, *end; line; line = end) {
+        end = strchr(line, '\n');
+        if (end)
+            *end++ = 0;
+        ch_str escaped = {0};
+        ch_html_text(&escaped, line);
+        ch_str_add(b, lead ? "<p class=\"lead\">" : "<p class=\"sub\">");
+        if (lead)
+            add_bold_shares(b, ch_str_get(&escaped));
+        else
+            ch_str_add(b, ch_str_get(&escaped));
+        ch_str_add(b, "</p>\n");
+        ch_str_free(&escaped);
+        lead = 0;
+    }
+    free(said);
+}
+
+static void add_warnings(ch_str *b, const ch_report_data *d)
+{
+    char **list;
+    int64_t n = ch_report_warnings(d, &list);
+    if (n)
+        ch_str_add(b, "<ul class=\"warn\" aria-label=\"Warnings\">\n");
+    for (int64_t i = 0; i < n; i++) {
+        ch_str_add(b, "<li><b>Warning:</b> ");
+        ch_html_text(b, list[i]);
+        ch_str_add(b, "</li>\n");
+        free(list[i]);
+    }
+    if (n)
+        ch_str_add(b, "</ul>\n");
+    free(list);
+}
+
+static void add_head(ch_str *b, const ch_report_data *d)
+{
+    const char *title = ch_has_text(d->title) ? d->title : "Consistency report";
+    ch_str_add(b, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                  "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+                  "<meta name=\"color-scheme\" content=\"light dark\">\n"
+                  "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+                  "style-src 'unsafe-inline'\">\n<title>");
+    ch_html_text(b, title);
+    ch_str_add(b, "</title>\n<style>\n");
+    for (int i = 0; ch_html_css[i]; i++)
+        ch_str_add(b, ch_html_css[i]);
+    ch_str_add(b,
+               "</style>\n</head>\n<body>\n<main>\n<header>\n<p class=\"over\">Consistency report");
+    if (ch_has_text(d->model)) {
+        ch_str_add(b, " \xC2\xB7 ");
+        ch_html_text(b, d->model);
+    }
+    ch_str_add(b, "</p>\n<h1>");
+    ch_html_text(b, title);
+    ch_str_add(b, "</h1>\n");
+}
+
+ch_code ch_report_html(const char *path, const ch_report_data *d, ch_err *e)
+{
+    CH_TRY(ch_report_check(d, e));
+    ch_str b = {0};
+    add_head(&b, d);
+    add_warnings(&b, d);
+    add_headline(&b, d);
+    ch_str_add(&b, "</header>\n");
+    ch_html_figures(&b, d);
+    ch_html_arms(&b, d);
+    ch_html_diffs(&b, d);
+    ch_html_tasks(&b, d);
+    ch_html_examples(&b, d);
+    ch_html_curves(&b, d);
+    ch_html_metrics(&b, d);
+    ch_html_terms(&b);
+    ch_html_measured(&b, d);
+    ch_str_add(&b, "</main>\n</body>\n</html>\n");
+    ch_code code = ch_file_write(path, ch_str_get(&b), b.n, e);
+    ch_str_free(&b);
+    return code;
+}

@@ -1,0 +1,324 @@
+/* The pictures. Positions along a track are in percent of its width and sizes in pixels, so that a
+ * picture fits any page without its dots and letters being stretched. */
+#include <math.h>
+#include <string.h>
+
+#include "report/html.h"
+
+typedef struct {
+    double low, high; /* what the two ends of a track stand for */
+} axis;
+
+static const axis shares = {0, 1};
+
+static double place(axis a, double v)
+{
+    double at = 100 * (v - a.low) / (a.high - a.low);
+    return at < 0 ? 0 : at > 100 ? 100 : at;
+}
+
+static void open_track(ch_str *b, const char *class, int height)
+{
+    ch_str_addf(b, "<svg class=\"t %s\" height=\"%d\" aria-hidden=\"true\">", class, height);
+    for (int i = 0; i <= 4; i++)
+        ch_str_addf(b, "<line class=\"g\" x1=\"%d%%\" x2=\"%d%%\" y1=\"0\" y2=\"%d\"/>", 25 * i,
+                    25 * i, height);
+}
+
+static void add_line(ch_str *b, const char *class, double from, double to, int y)
+{
+    ch_str_addf(b, "<line class=\"%s\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"%d\" y2=\"%d\"/>", class,
+                from, to, y, y);
+}
+
+static void add_upright(ch_str *b, const char *class, double at, int height)
+{
+    ch_str_addf(b, "<line class=\"%s\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"0\" y2=\"%d\"/>", class, at,
+                at, height);
+}
+
+static void add_dot(ch_str *b, const char *class, double at, int y, int r)
+{
+    ch_str_addf(b, "<circle class=\"%s\" cx=\"%.2f%%\" cy=\"%d\" r=\"%d\"/>", class, at, y, r);
+}
+
+static void add_whisker(ch_str *b, axis a, ch_stat s, const char *dot, int y)
+{
+    add_line(b, "w", place(a, s.low), place(a, s.high), y);
+    add_dot(b, dot, place(a, s.value), y, 5);
+}
+
+/* Tick labels below a column of tracks. */
+static void add_ticks(ch_str *b, const char *const labels[5])
+{
+    ch_str_add(b, "<svg class=\"t\" height=\"16\" aria-hidden=\"true\">");
+    for (int i = 0; i <= 4; i++)
+        ch_str_addf(b, "<text x=\"%d%%\" y=\"12\" text-anchor=\"middle\">%s</text>", 25 * i,
+                    labels[i]);
+    ch_str_add(b, "</svg>");
+}
+
+static void add_stat(ch_str *b, int metric, ch_stat s)
+{
+    ch_str_add(b, "<div class=\"num\">");
+    ch_add_value(b, metric, s.value);
+    ch_str_add(b, " <span class=\"iv\">[");
+    ch_add_value(b, metric, s.low);
+    ch_str_add(b, ", ");
+    ch_add_value(b, metric, s.high);
+    ch_str_add(b, "]</span></div>");
+}
+
+static void add_joint(ch_str *b, double from, double to, int y)
+{
+    add_line(b, to < from ? "j down" : "j", place(shares, from), place(shares, to), y);
+}
+
+static void add_figure(ch_str *b, const ch_report_data *d, int metric, const char *label)
+{
+    const ch_report_arm *first = &d->arms[0], *last = &d->arms[ch_report_main_arm(d)];
+    ch_stat x = first->measure.all[metric], y = last->measure.all[metric];
+    ch_str_addf(b, "<div class=\"fig\"><p class=\"k\">%s</p><p class=\"n\">", label);
+    if (d->n_arms > 1) {
+        ch_str_add(b, "<span class=\"from\">");
+        ch_add_value(b, metric, x.value);
+        ch_str_add(b, " \xE2\x86\x92 </span>");
+    }
+    ch_str_add(b, "<span class=\"to\">");
+    ch_add_value(b, metric, y.value);
+    ch_str_add(b, "</span> <small>%</small></p>");
+    open_track(b, "main", 18);
+    if (d->n_arms > 1) {
+        add_joint(b, x.value, y.value, 9);
+        add_dot(b, "o", place(shares, x.value), 9, 4);
+    }
+    add_whisker(b, shares, y, "d", 9);
+    ch_str_add(b, "</svg>");
+    if (last->has_diff)
+        ch_html_verdict(b, metric, last->diff[metric]);
+    ch_str_add(b, "</div>");
+}
+
+void ch_html_figures(ch_str *b, const ch_report_data *d)
+{
+    ch_str_add(b, "<div class=\"figs\">\n");
+    add_figure(b, d, CH_M_CR, "Same answer under two wordings (CR)");
+    add_figure(b, d, CH_M_ACC, "Right answers (accuracy)");
+    add_figure(b, d, CH_M_WORST, "Right under the worst wording");
+    ch_str_add(b, "\n</div>\n");
+}
+
+static void add_arm_name(ch_str *b, const ch_report_data *d, int64_t i)
+{
+    const ch_report_arm *a = &d->arms[i];
+    ch_str_add(b, "<th scope=\"row\"><span class=\"name\">");
+    ch_html_text(b, a->name);
+    if (d->n_arms > 1 && i == 0)
+        ch_str_add(b, "<span class=\"tag\">before</span>");
+    if (d->n_arms > 1 && i == ch_report_main_arm(d))
+        ch_str_add(b, "<span class=\"tag\">after</span>");
+    ch_str_add(b, "</span>");
+    if (ch_has_text(a->description)) {
+        ch_str_add(b, "<span class=\"desc\">");
+        ch_html_text(b, a->description);
+        ch_str_add(b, "</span>");
+    }
+    ch_str_add(b, "</th>");
+}
+
+static void add_arm_cell(ch_str *b, const ch_report_data *d, int64_t i, int metric,
+                         const char *label)
+{
+    ch_stat s = d->arms[i].measure.all[metric];
+    int main_arm = i == ch_report_main_arm(d);
+    ch_str_addf(b, "<td data-l=\"%s\">", label);
+    open_track(b, main_arm ? "main" : "", 22);
+    if (i > 0)
+        add_upright(b, "ref", place(shares, d->arms[0].measure.all[metric].value), 22);
+    add_whisker(b, shares, s, i == 0 && !main_arm ? "o" : "d", 11);
+    ch_str_add(b, "</svg>");
+    add_stat(b, metric, s);
+    ch_str_add(b, "</td>");
+}
+
+static void open_plot(ch_str *b, const char *class, const char *first)
+{
+    ch_str_addf(
+        b,
+        "<table class=\"plot %s\"><thead><tr><th scope=\"col\">%s</th>"
+        "<th scope=\"col\">Consistency (CR)</th><th scope=\"col\">Accuracy</th></tr></thead>"
+        "<tbody>\n",
+        class, first);
+}
+
+static void close_plot(ch_str *b, const char *const labels[5], const char *open, const char *close)
+{
+    ch_str_add(b, "</tbody><tfoot><tr><th></th>");
+    for (int i = 0; i < 2; i++) {
+        ch_str_addf(b, "<td>%s", open);
+        add_ticks(b, labels);
+        ch_str_addf(b, "%s</td>", close);
+    }
+    ch_str_add(b, "</tr></tfoot></table>\n</section>\n");
+}
+
+static const char *const percent_ticks[5] = {"0", "25", "50", "75", "100 %"};
+
+void ch_html_arms(ch_str *b, const ch_report_data *d)
+{
+    ch_html_section(
+        b, "Every arm, measured the same way",
+        "Dot: what was measured. Bar: its 95 % interval. Dotted line: where the first arm "
+        "stands.");
+    open_plot(b, "", "Arm");
+    for (int64_t i = 0; i < d->n_arms; i++) {
+        ch_str_add(b, "<tr>");
+        add_arm_name(b, d, i);
+        add_arm_cell(b, d, i, CH_M_CR, "Consistency (CR)");
+        add_arm_cell(b, d, i, CH_M_ACC, "Accuracy");
+        ch_str_add(b, "</tr>\n");
+    }
+    close_plot(b, percent_ticks, "", "");
+}
+
+static double reach(const ch_stat *diff)
+{
+    static const int metrics[] = {CH_M_CR, CH_M_ACC};
+    double most = 0;
+    for (int i = 0; i < 2; i++)
+        most = fmax(most, fmax(fabs(diff[metrics[i]].low), fabs(diff[metrics[i]].high)));
+    return most;
+}
+
+static void add_diff_cell(ch_str *b, axis a, int metric, ch_stat s, int main_arm, const char *label)
+{
+    ch_str_addf(b, "<td data-l=\"%s\">", label);
+    open_track(b, main_arm ? "main" : "", 22);
+    add_upright(b, "z", 50, 22);
+    add_whisker(b, a, s, "d", 11);
+    ch_str_add(b, "</svg><div class=\"num\">");
+    ch_html_verdict(b, metric, s);
+    ch_str_add(b, "</div></td>");
+}
+
+static void add_diff_row(ch_str *b, axis a, const char *name, const char *other,
+                         const ch_stat *diff, int main_arm)
+{
+    ch_str_add(b, "<tr><th scope=\"row\"><span class=\"name\">");
+    ch_html_text(b, name);
+    ch_str_add(b, "</span><span class=\"desc\">against ");
+    ch_html_text(b, other);
+    ch_str_add(b, "</span></th>");
+    add_diff_cell(b, a, CH_M_CR, diff[CH_M_CR], main_arm, "Consistency (CR)");
+    add_diff_cell(b, a, CH_M_ACC, diff[CH_M_ACC], main_arm, "Accuracy");
+    ch_str_add(b, "</tr>\n");
+}
+
+/* One table with its own axis, since differences to the first arm dwarf those between trained arms.
+ */
+static void add_diff_table(ch_str *b, const ch_report_data *d, int versus)
+{
+    double most = 0;
+    for (int64_t i = 0; i < d->n_arms; i++) {
+        const ch_report_arm *a = &d->arms[i];
+        if (versus && ch_has_text(a->versus))
+            most = fmax(most, reach(a->versus_diff));
+        else if (!versus && a->has_diff)
+            most = fmax(most, reach(a->diff));
+    }
+    double points = fmax(2, 2 * ceil(50 * most)); /* even, so that half of it is a whole number */
+    axis around = {-points / 100, points / 100};
+    open_plot(b, "", versus ? "Against another arm" : "Against the first arm");
+    for (int64_t i = 0; i < d->n_arms; i++) {
+        const ch_report_arm *a = &d->arms[i];
+        int main_arm = i == ch_report_main_arm(d);
+        if (versus && ch_has_text(a->versus))
+            add_diff_row(b, around, a->name, a->versus, a->versus_diff, main_arm);
+        else if (!versus && a->has_diff)
+            add_diff_row(b, around, a->name, d->arms[0].name, a->diff, main_arm);
+    }
+    char ticks[5][32];
+    const char *labels[5];
+    for (int i = 0; i <= 4; i++) {
+        double at = points * (i - 2) / 2;
+        snprintf(ticks[i], sizeof ticks[i], "%s%.0f%s",
+                 at < 0   ? CH_MINUS
+                 : at > 0 ? "+"
+                          : "",
+                 fabs(at), i == 4 ? " points" : "");
+        labels[i] = ticks[i];
+    }
+    close_plot(b, labels, "", "");
+}
+
+void ch_html_diffs(ch_str *b, const ch_report_data *d)
+{
+    int64_t to_first = 0, to_other = 0;
+    for (int64_t i = 0; i < d->n_arms; i++) {
+        to_first += d->arms[i].has_diff != 0;
+        to_other += ch_has_text(d->arms[i].versus);
+    }
+    if (to_first) {
+        ch_html_section(
+            b, "Is it a real change?",
+            "Paired differences on the same inputs, in points. A bar that crosses the 0 line "
+            "is a difference that this test cannot tell.");
+        add_diff_table(b, d, 0);
+    }
+    if (to_other) {
+        ch_html_section(
+            b, "Does it beat the arm it must be held against?",
+            "The same, between two trained arms: what the extra stage brings beyond training "
+            "longer.");
+        add_diff_table(b, d, 1);
+    }
+}
+
+static void add_task_cell(ch_str *b, const ch_report_data *d, int64_t t, int metric,
+                          const char *label)
+{
+    double x = d->arms[0].measure.by_task[t][metric];
+    double y = d->arms[ch_report_main_arm(d)].measure.by_task[t][metric];
+    ch_str_addf(b, "<td data-l=\"%s\"><div class=\"cell\">", label);
+    open_track(b, "", 18);
+    if (d->n_arms > 1) {
+        add_joint(b, x, y, 9);
+        add_dot(b, "o", place(shares, x), 9, 4);
+    }
+    add_dot(b, "a", place(shares, y), 9, 5);
+    ch_str_add(b, "</svg><div class=\"num\">");
+    if (d->n_arms > 1) {
+        ch_add_value(b, metric, x);
+        ch_str_add(b, " \xE2\x86\x92 ");
+    }
+    ch_add_value(b, metric, y);
+    if (y < x)
+        ch_str_add(b, " <span class=\"bad\"><b>\xE2\x96\xBC</b></span>");
+    ch_str_add(b, "</div></div></td>");
+}
+
+void ch_html_tasks(ch_str *b, const ch_report_data *d)
+{
+    static const char key[] =
+        "<span class=\"key\"><svg width=\"10\" height=\"10\"><circle class=\"o\" cx=\"5\" cy=\"5\" "
+        "r=\"4\"/></svg>before</span><span class=\"key\"><svg width=\"10\" height=\"10\"><circle "
+        "class=\"a\" cx=\"5\" cy=\"5\" r=\"5\"/></svg>after</span><span class=\"key\">\xE2\x96\xBC "
+        "and a "
+        "broken line: it fell</span>";
+    ch_html_section(b, "Task by task", d->n_arms > 1 ? key : NULL);
+    open_plot(b, "small", "Task");
+    for (int64_t t = 0; t < d->n_tasks; t++) {
+        ch_str_add(b, "<tr><th scope=\"row\">");
+        ch_html_text(b, d->tasks[t].name);
+        if (ch_has_text(d->tasks[t].sim) && strcmp(d->tasks[t].sim, "exact") != 0) {
+            ch_str_add(b, "<span class=\"desc\">compared by ");
+            ch_html_text(b, d->tasks[t].sim);
+            ch_str_add(b, "</span>");
+        }
+        ch_str_add(b, "</th>");
+        add_task_cell(b, d, t, CH_M_CR, "Consistency (CR)");
+        add_task_cell(b, d, t, CH_M_ACC, "Accuracy");
+        ch_str_add(b, "</tr>\n");
+    }
+    close_plot(b, percent_ticks, "<div class=\"cell\">", "<span></span></div>");
+}
