@@ -70,7 +70,6 @@ const ch_field ch_fields[] = {
     INT("train", "dev_rows", dev_rows, "256", 0, 1e9, "rows of the dev loss at most, evenly taken; 0: all"),
     INT("train", "save_every", train.save_every, "20", 0, 1e9, "updates between checkpoints; 0: only at the end"),
     INT("train", "max_rows", train.max_rows, "4096", 16, 1e8, "rows of a forward pass; a larger batch is cut, its update is the same"),
-    FLAG("train", "grouped", train.grouped, "false", "draw instructions first, then inputs: shares more, is another sampling [+]"),
 
     INT("align", "samples", align.samples, "3", 0, 1000, "sampled answers beside the greedy one [I]"),
     REAL("align", "temperature", align.temperature, "1", 0, 100, "of the samples [I]"),
