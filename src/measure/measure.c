@@ -168,10 +168,11 @@ static void sound_alarm(ch_measure *m, const ch_rows *p)
 {
     int64_t worst = -1;
     double most = CH_COLLAPSE_EXCESS;
+    m->collapsed = m->all[CH_M_TOP].value - m->all[CH_M_TOP_GOLD].value > CH_COLLAPSE_EXCESS;
     for (int64_t k = 0; k < p->n_measured; k++) {
         const double *row = m->by_task[p->measured[k]];
         double excess = row[CH_M_TOP] - row[CH_M_TOP_GOLD];
-        m->collapsed += excess > CH_COLLAPSE_EXCESS;
+        m->n_collapsed += excess > CH_COLLAPSE_EXCESS;
         if (excess > most) {
             most = excess;
             worst = p->measured[k];
@@ -185,10 +186,10 @@ static void sound_alarm(ch_measure *m, const ch_rows *p)
         n = ch_utf8_whole(text, SHOWN_BYTES);
     snprintf(
         m->alarm, sizeof m->alarm,
-        "in %d of %lld tasks one answer is given far too often, in the worst \"%.*s\": %.0f %% "
-        "of all answers, %.0f %% would be right; agreement of this kind is worth nothing",
-        m->collapsed, (long long)p->n_measured, (int)n, text, 100 * m->by_task[worst][CH_M_TOP],
-        100 * m->by_task[worst][CH_M_TOP_GOLD]);
+        "in %lld of %lld tasks one answer is given far too often, in the worst \"%.*s\": it is "
+        "%.0f %% of all answers, where the most frequent right answer is %.0f %%",
+        (long long)m->n_collapsed, (long long)p->n_measured, (int)n, text,
+        100 * m->by_task[worst][CH_M_TOP], 100 * m->by_task[worst][CH_M_TOP_GOLD]);
 }
 
 /* ------------------------------------------------------------------ entry points */
