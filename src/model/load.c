@@ -9,7 +9,6 @@
 
 #include "base/log.h"
 
-#define ROPE_FREQS "rope_freqs.weight"
 static const int64_t CHUNK_BYTES = 8 << 20;
 
 /* -- which tensors the file must have -- */
@@ -37,7 +36,7 @@ static ch_code check_no_more(const ch_model *m, ch_err *e)
 {
     for (int64_t t = 0; t < gguf_get_n_tensors(m->meta); t++) {
         const char *name = gguf_get_tensor_name(m->meta, t);
-        int known = m->has_rope_factors && strcmp(name, ROPE_FREQS) == 0;
+        int known = m->has_rope_factors && strcmp(name, CH_ROPE_FREQS) == 0;
         for (int64_t i = 0; i < m->layout.n && !known; i++)
             known = strcmp(name, m->layout.list[i].name) == 0;
         if (!known)
@@ -58,18 +57,16 @@ static ch_code check_tensors(ch_model *m, ch_err *e)
     m->layout = l;
     for (int64_t i = 0; i < l.n; i++)
         CH_TRY(check_tensor(m->meta, m->path, l.list[i].name, l.list[i].rows, l.list[i].cols, e));
-    m->has_rope_factors = gguf_find_tensor(m->meta, ROPE_FREQS) >= 0;
+    m->has_rope_factors = gguf_find_tensor(m->meta, CH_ROPE_FREQS) >= 0;
     if (m->has_rope_factors)
-        CH_TRY(check_tensor(m->meta, m->path, ROPE_FREQS, 1, m->dims.n_rot / 2, e));
+        CH_TRY(check_tensor(m->meta, m->path, CH_ROPE_FREQS, 1, m->dims.n_rot / 2, e));
     return check_no_more(m, e);
 }
 
 /* -- reading -- */
 
-ch_code ch_model_alloc(ch_model *m, ch_err *e)
+static ch_code alloc(ch_model *m, ch_err *e)
 {
-    if (!m->layout.list)
-        m->layout = ch_layout_make(&m->dims);
     for (int pass = 0; pass < 2; pass++) {
         m->weights = ch_take(&m->arena, (size_t)m->layout.total, sizeof(float));
         m->rope_factors = ch_take(&m->arena, (size_t)(m->dims.n_rot / 2), sizeof(float));
@@ -140,7 +137,7 @@ static ch_code read_tensor(float *out, ch_model *m, int fd, const char *name, ch
 
 static ch_code read_weights(ch_model *m, ch_err *e)
 {
-    CH_TRY(ch_model_alloc(m, e));
+    CH_TRY(alloc(m, e));
     int fd = open(m->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return ch_fail(e, CH_EIO, "%s: %s", m->path, strerror(errno));
@@ -148,11 +145,11 @@ static ch_code read_weights(ch_model *m, ch_err *e)
     for (int64_t i = 0; i < m->layout.n && code == CH_OK; i++)
         code = read_tensor(m->weights + m->layout.list[i].at, m, fd, m->layout.list[i].name, e);
     if (code == CH_OK && m->has_rope_factors)
-        code = read_tensor(m->rope_factors, m, fd, ROPE_FREQS, e);
+        code = read_tensor(m->rope_factors, m, fd, CH_ROPE_FREQS, e);
     close(fd);
     for (int64_t i = 0; code == CH_OK && i < m->dims.n_rot / 2; i++)
         if (!(m->rope_factors[i] > 0))
-            code = ch_fail(e, CH_EUSER, "%s: " ROPE_FREQS " holds %g, want positive factors",
+            code = ch_fail(e, CH_EUSER, "%s: " CH_ROPE_FREQS " holds %g, want positive factors",
                            m->path, (double)m->rope_factors[i]);
     return code;
 }

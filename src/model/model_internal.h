@@ -10,6 +10,9 @@
 #include "gguf.h"
 #include "llama.h"
 
+/* The tensor of the Llama 3 frequency factors. */
+#define CH_ROPE_FREQS "rope_freqs.weight"
+
 struct ch_model {
     ch_dims dims;
     ch_layout layout;
@@ -52,12 +55,6 @@ ch_code ch_meta_check_tokenizer(const struct gguf_context *g, const char *path, 
                                 int *present, ch_err *e) CH_CHECK_RESULT;
 /* A string key, NULL when absent or not a string. */
 const char *ch_meta_str(const struct gguf_context *g, const char *key);
-
-/* -- load.c -- */
-
-/* Allocates masters and factors for m->dims; layout, weights and factors are set, the factors to 1.
- */
-ch_code ch_model_alloc(ch_model *m, ch_err *e) CH_CHECK_RESULT;
 
 /* -- vocab.c, chat.c -- */
 

@@ -4,15 +4,17 @@
 
 #include "model/model.h"
 
-/* One GGUF tensor inside the block. Matrices are (rows, cols) row-major, rows = outputs; norms have rows = 1. */
+/* One GGUF tensor inside the block. Matrices are (rows, cols) row-major, rows = outputs; norms have
+ * rows = 1. */
 typedef struct {
-    char name[64];      /* "blk.3.attn_q.weight" */
-    int64_t at;         /* first element in the block */
+    char name[64]; /* "blk.3.attn_q.weight" */
+    int64_t at;    /* first element in the block */
     int64_t rows, cols;
     int decay; /* weight decay applies: matrices yes, norms no */
 } ch_param;
 
-/* Element offsets of one layer. q, k, v follow each other (one product of (H+2G)D rows), so do gate and up. */
+/* Element offsets of one layer. q, k, v follow each other (one product of (H+2G)D rows), so do gate
+ * and up. */
 typedef struct {
     int64_t attn_norm, qkv, wo, ffn_norm, gate_up, down;
 } ch_layer_at;
@@ -31,7 +33,8 @@ void ch_layout_release(ch_layout *l);
 
 const ch_layout *ch_model_layout(const ch_model *m);
 float *ch_model_weights(ch_model *m); /* layout->total floats: the masters */
-/* Call after the masters changed: copies made from them (bf16, packed) are made again before their next use. */
+/* Call after the masters changed: copies made from them (bf16, packed) are made again before their
+ * next use. */
 void ch_model_touch(ch_model *m);
 /* Grows by one with every ch_model_touch. */
 int64_t ch_model_version(const ch_model *m);
