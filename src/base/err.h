@@ -25,7 +25,7 @@ void ch_bug(const char *file, int line, const char *what) __attribute__((noretur
             ch_bug(__FILE__, __LINE__, #x);                                                        \
     } while (0)
 
-#define CH_UNUSED __attribute__((unused))
+#define CH_UNUSED       __attribute__((unused))
 #define CH_CHECK_RESULT __attribute__((warn_unused_result))
 
 #endif

@@ -8,7 +8,8 @@
 
 #include "base/err.h"
 
-/* Reads a whole file; *text ends in a NUL beyond its n bytes. The caller frees it. n may be NULL. */
+/* Reads a whole file; *text ends in a NUL beyond its n bytes. The caller frees it. n may be NULL.
+ */
 ch_code ch_file_read(const char *path, char **text, size_t *n, ch_err *e) CH_CHECK_RESULT;
 
 /* Writing: everything goes to "<path>.tmp"; commit flushes, syncs and renames it over path, abandon

@@ -8,7 +8,8 @@
 
 #include "base/err.h"
 
-/* Zeroed memory of count * elem bytes; aborts with a sentence when there is none. Free with free(). */
+/* Zeroed memory of count * elem bytes; aborts with a sentence when there is none. Free with free().
+ */
 void *ch_new(size_t count, size_t elem);
 /* Grows p to count elements; the new part is not zeroed. */
 void *ch_grow(void *p, size_t count, size_t elem);
@@ -32,7 +33,8 @@ typedef struct {
 
 /* 64-byte aligned block of count * elem bytes; NULL while measuring. Overflow is our bug. */
 void *ch_take(ch_arena *a, size_t count, size_t elem);
-/* Allocates what was measured in `used`, zeroed and page-aligned, and rewinds. `what` names it in the error. */
+/* Allocates what was measured in `used`, zeroed and page-aligned, and rewinds. `what` names it in
+ * the error. */
 ch_code ch_arena_alloc(ch_arena *a, const char *what, ch_err *e);
 void ch_arena_free(ch_arena *a);
 

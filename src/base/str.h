@@ -20,12 +20,13 @@ char *ch_str_take(ch_str *b);
 void ch_str_free(ch_str *b);
 
 /* Text for comparing answers: ASCII lower case, runs of white space made one blank, blanks and the
- * punctuation . , ; : ! ? " ' ` * at both ends dropped (a sign, a currency mark or a bracket stays).
- * Returns a new string. */
+ * punctuation . , ; : ! ? " ' ` * at both ends dropped (a sign, a currency mark or a bracket
+ * stays). Returns a new string. */
 char *ch_normalise(const char *s);
 /* Edit distance (Levenshtein, bytes). */
 int ch_edit_distance(const char *a, const char *b);
-/* The entry of list (NULL-terminated) closest to word, or NULL when none is near enough to suggest. */
+/* The entry of list (NULL-terminated) closest to word, or NULL when none is near enough to suggest.
+ */
 const char *ch_nearest(const char *word, const char *const *list);
 /* Length in bytes of the longest prefix of s[0..n) that ends on a whole UTF-8 character. */
 size_t ch_utf8_whole(const char *s, size_t n);

@@ -102,9 +102,10 @@ static void choose_all(gen *g, const float *logits, int64_t n, int64_t n_rows)
     }
 }
 
-/* Reads forest rows [a, b) and chooses the first token of the requests [r0, r1), whose prompts end there. */
-static void read_piece(gen *g, int64_t wave, int64_t a, int64_t b, const int32_t *by_leaf, int64_t r0,
-                       int64_t r1)
+/* Reads forest rows [a, b) and chooses the first token of the requests [r0, r1), whose prompts end
+ * there. */
+static void read_piece(gen *g, int64_t wave, int64_t a, int64_t b, const int32_t *by_leaf,
+                       int64_t r0, int64_t r1)
 {
     ch_forest *f = &g->forest;
     int64_t n = b - a, pad = (n + 31) / 32 * 32, n_l = 0;
@@ -169,7 +170,8 @@ static ch_code read_prompts(gen *g, int64_t wave, int64_t n, ch_err *e)
     return ch_interrupted() ? ch_fail(e, CH_ESTOP, "interrupted while generating") : CH_OK;
 }
 
-/* One token for every lane. Lanes are in the order of their prompts, so that neighbours share keys. */
+/* One token for every lane. Lanes are in the order of their prompts, so that neighbours share keys.
+ */
 static void decode_step(gen *g, int64_t wave)
 {
     int64_t n = g->n_lanes, pad = (n + 7) / 8 * 8;
@@ -232,29 +234,6 @@ static ch_code decode(gen *g, int64_t wave, int64_t n, ch_err *e)
     return CH_OK;
 }
 
-static int64_t common(const ch_seq *a, const ch_seq *b)
-{
-    int64_t n = 0;
-    while (n < a->n && n < b->n && a->ids[n] == b->ids[n])
-        n++;
-    return n;
-}
-
-/* End of the wave that starts at sorted request `from`: prompts of at most max_rows rows together, at least one
- * request. *rows: an upper bound of the rows. */
-static int64_t wave_end(const gen *g, int64_t from, int64_t max_rows, int64_t *rows)
-{
-    int64_t i = from;
-    *rows = 0;
-    for (; i < g->n; i++) {
-        int64_t more = g->sorted[i]->n - (i > from ? common(g->sorted[i - 1], g->sorted[i]) : 0);
-        if (i > from && *rows + more > max_rows)
-            break;
-        *rows += more;
-    }
-    return i;
-}
-
 static void sort_requests(gen *g)
 {
     const ch_seq **list = ch_new((size_t)g->n, sizeof *list);
@@ -289,7 +268,7 @@ static ch_code prepare(gen *g, const ch_gen_opts *o, int64_t *max_rows, ch_err *
     *max_rows = o && o->max_rows ? o->max_rows : MAX_ROWS;
     int64_t most = 0;
     for (int64_t i = 0, rows; i < g->n;) {
-        i = wave_end(g, i, *max_rows, &rows);
+        i = ch_seq_fit(g->sorted, i, g->n, *max_rows, &rows);
         most = rows > most ? rows : most;
     }
     g->lanes = ch_new((size_t)g->batch, sizeof *g->lanes);
@@ -305,15 +284,17 @@ static ch_code check(const ch_model *m, const ch_request *req, int64_t n, ch_err
     int64_t ctx = ch_model_dims(m)->n_ctx;
     for (int64_t i = 0; i < n; i++) {
         if (req[i].n < 1 || req[i].how.max_new < 1)
-            return ch_fail(e, CH_EUSER, "prompt %lld: %lld tokens, %lld new ones wanted; both must be at "
-                                        "least 1",
+            return ch_fail(e, CH_EUSER,
+                           "prompt %lld: %lld tokens, %lld new ones wanted; both must be at "
+                           "least 1",
                            (long long)i + 1, (long long)req[i].n, (long long)req[i].how.max_new);
         if (req[i].n + req[i].how.max_new > ctx)
-            return ch_fail(e, CH_EUSER,
-                           "prompt %lld: %lld tokens and up to %lld new ones, the model's context is %lld; "
-                           "shorten the prompt or lower max_new",
-                           (long long)i + 1, (long long)req[i].n, (long long)req[i].how.max_new,
-                           (long long)ctx);
+            return ch_fail(
+                e, CH_EUSER,
+                "prompt %lld: %lld tokens and up to %lld new ones, the model's context is %lld; "
+                "shorten the prompt or lower max_new",
+                (long long)i + 1, (long long)req[i].n, (long long)req[i].how.max_new,
+                (long long)ctx);
     }
     return CH_OK;
 }
@@ -333,8 +314,8 @@ static void release(gen *g)
     free(g);
 }
 
-ch_code ch_generate(ch_model *m, const ch_request *req, int64_t n, const ch_gen_opts *o, ch_answer *out,
-                    ch_gen_stats *stats, ch_err *e)
+ch_code ch_generate(ch_model *m, const ch_request *req, int64_t n, const ch_gen_opts *o,
+                    ch_answer *out, ch_gen_stats *stats, ch_err *e)
 {
     CH_TRY(check(m, req, n, e));
     memset(out, 0, (size_t)n * sizeof *out);
@@ -342,14 +323,14 @@ ch_code ch_generate(ch_model *m, const ch_request *req, int64_t n, const ch_gen_
         return CH_OK;
     gen *g = ch_new(1, sizeof *g);
     *g = (gen){.m = m, .z = ch_model_dims(m), .req = req, .out = out, .n = n};
-    int64_t max_rows, rows;
+    int64_t max_rows;
     ch_code c = prepare(g, o, &max_rows, e);
     if (o && o->what) {
         g->shows = 1;
         ch_progress_start(&g->bar, o->what, "answers", n);
     }
     for (int64_t a = 0, b; c == CH_OK && a < n; a = b) {
-        b = wave_end(g, a, max_rows, &rows);
+        b = ch_seq_fit(g->sorted, a, n, max_rows, NULL);
         ch_forest_build(&g->forest, g->sorted + a, b - a, g->z->H, g->z->G);
         g->stats.prompt_rows += g->forest.n_rows;
         c = read_prompts(g, a, b - a, e);

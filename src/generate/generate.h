@@ -8,7 +8,7 @@ typedef struct {
     double temperature; /* 0: greedy */
     int64_t top_k;      /* 0: off */
     double top_p;       /* 1: off */
-    uint64_t seed;      /* with stream: the answer's own random numbers, whatever else is in the batch */
+    uint64_t seed; /* with stream: the answer's own random numbers, whatever else is in the batch */
     uint64_t stream;
     int64_t max_new; /* new tokens at most */
 } ch_sampling;
@@ -20,11 +20,11 @@ typedef struct {
 } ch_request;
 
 typedef struct {
-    char *text;    /* decoded, trimmed, without the stop token */
-    int32_t *ids;  /* with the stop token if there was one */
+    char *text;   /* decoded, trimmed, without the stop token */
+    int32_t *ids; /* with the stop token if there was one */
     int64_t n;
-    int stopped;   /* 0: the length limit ended it */
-    double logp;   /* sum of log P of ids at temperature 1 */
+    int stopped; /* 0: the length limit ended it */
+    double logp; /* sum of log P of ids at temperature 1 */
 } ch_answer;
 
 typedef struct {

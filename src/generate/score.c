@@ -6,26 +6,6 @@
 
 enum { MAX_ROWS = 1024 };
 
-static int64_t common(const ch_seq *a, const ch_seq *b)
-{
-    int64_t n = 0;
-    while (n < a->n && n < b->n && a->ids[n] == b->ids[n])
-        n++;
-    return n;
-}
-
-/* Sorted sequences [from, end) that fit into max_rows rows together, at least one. */
-static int64_t piece_end(const ch_seq *const *list, int64_t from, int64_t n, int64_t max_rows)
-{
-    int64_t rows = 0, i = from;
-    for (; i < n; i++) {
-        rows += list[i]->n - (i > from ? common(list[i - 1], list[i]) : 0);
-        if (rows > max_rows && i > from)
-            break;
-    }
-    return i;
-}
-
 typedef struct {
     ch_net *net;
     ch_forest forest;
@@ -51,7 +31,8 @@ ch_code ch_score(ch_model *m, const ch_seq *seqs, int64_t n, const ch_gen_opts *
 {
     if (!n)
         return CH_OK;
-    scorer s = {.sorted = ch_new((size_t)n, sizeof *s.sorted), .order = ch_new((size_t)n, sizeof *s.order)};
+    scorer s = {.sorted = ch_new((size_t)n, sizeof *s.sorted),
+                .order = ch_new((size_t)n, sizeof *s.order)};
     int64_t longest = 0;
     const ch_seq **list = ch_new((size_t)n, sizeof *list);
     for (int64_t i = 0; i < n; i++) {
@@ -69,7 +50,7 @@ ch_code ch_score(ch_model *m, const ch_seq *seqs, int64_t n, const ch_gen_opts *
     if (o && o->what)
         ch_progress_start(&bar, o->what, "scores", n);
     for (int64_t a = 0, b; c == CH_OK && a < n; a = b) {
-        b = piece_end(s.sorted, a, n, max_rows);
+        b = ch_seq_fit(s.sorted, a, n, max_rows, NULL);
         score_piece(&s, m, a, b, logp);
         if (o && o->what)
             ch_progress_at(&bar, b, NULL);

@@ -31,6 +31,35 @@ void ch_seq_sort(int32_t *order, const ch_seq *const *seqs, int64_t n)
     qsort_r(order, (size_t)n, sizeof *order, by_tokens, u.ctx);
 }
 
+int64_t ch_seq_common(const ch_seq *a, const ch_seq *b)
+{
+    int64_t n = 0;
+    while (n < a->n && n < b->n && a->ids[n] == b->ids[n])
+        n++;
+    return n;
+}
+
+int64_t ch_seq_fit(const ch_seq *const *sorted, int64_t from, int64_t n, int64_t max_rows,
+                   int64_t *rows)
+{
+    int64_t sum = 0, i = from;
+    for (; i < n; i++) {
+        int64_t shared = i > from ? ch_seq_common(sorted[i - 1], sorted[i]) : 0;
+        int64_t more = sorted[i]->n - shared;
+        if (i > from && sum + more > max_rows)
+            break;
+        sum += more;
+    }
+    if (rows)
+        *rows = sum;
+    return i;
+}
+
+static int64_t min64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 static void room(void *list, int64_t *cap, int64_t want, size_t elem)
 {
     void **p = list;
@@ -51,7 +80,8 @@ static void reserve(ch_forest *f, const ch_seq *const *seqs, int64_t n)
         longest = seqs[i]->n > longest ? seqs[i]->n : longest;
         f->n_tokens += seqs[i]->n;
     }
-    int64_t a = f->cap_rows, b = f->cap_rows, c = f->cap_rows, d = f->cap_targets, g = f->cap_targets;
+    int64_t a = f->cap_rows, b = f->cap_rows, c = f->cap_rows, d = f->cap_targets,
+            g = f->cap_targets;
     int64_t h = f->cap_lrows;
     room(&f->ids, &a, rows, sizeof *f->ids);
     room(&f->pos, &b, rows, sizeof *f->pos);
@@ -81,7 +111,8 @@ static int by_row(const void *a, const void *b)
     return (x->seq > y->seq) - (x->seq < y->seq);
 }
 
-/* Rows of one sequence behind the `shared` first tokens that it has in common with the one before it. */
+/* Rows of one sequence behind the `shared` first tokens that it has in common with the one before
+ * it. */
 static void add_rows(ch_forest *f, const ch_seq *s, int64_t shared)
 {
     for (int64_t d = shared; d + 1 < s->n || (d < s->n && d < s->n_prompt); d++) {
@@ -93,18 +124,11 @@ static void add_rows(ch_forest *f, const ch_seq *s, int64_t shared)
     }
 }
 
-/* Rows that the sequence before left on the path: all but its last token, unless it is only a prompt. */
+/* Rows that the sequence before left on the path: all but its last token, unless it is only a
+ * prompt. */
 static int64_t n_on_path(const ch_seq *s)
 {
     return s->n_prompt == s->n ? s->n : s->n - 1;
-}
-
-static int64_t n_common(const ch_seq *a, int64_t a_rows, const ch_seq *b)
-{
-    int64_t n = 0;
-    while (n < a_rows && n < b->n && a->ids[n] == b->ids[n])
-        n++;
-    return n;
 }
 
 static void take_targets(ch_forest *f, target *t, int64_t n)
@@ -131,7 +155,8 @@ void ch_forest_chain(const ch_forest *f, int32_t row, ch_plan *p)
     ch_plan_chain(p, first, row + 1);
 }
 
-/* seg[r] is the first row of r's run: rows each the only continuation laid right behind the one before. */
+/* seg[r] is the first row of r's run: rows each the only continuation laid right behind the one
+ * before. */
 static void find_runs(ch_forest *f)
 {
     room(&f->seg, &f->cap_seg, f->n_rows, sizeof *f->seg);
@@ -162,7 +187,7 @@ void ch_forest_build(ch_forest *f, const ch_seq *const *seqs, int64_t n, int64_t
     for (int64_t i = 0; i < n; i++) {
         const ch_seq *s = seqs[f->order[i]];
         if (i)
-            shared = n_common(seqs[f->order[i - 1]], shared, s);
+            shared = min64(shared, ch_seq_common(seqs[f->order[i - 1]], s));
         add_rows(f, s, shared);
         /* the path may be longer than this sequence's own rows when it ends inside the last one */
         int64_t own = n_on_path(s);

@@ -246,8 +246,8 @@ static void trunk(ch_net *t, const ch_rows *r)
     t->op->embed(t->layer[0].x, W + at->embed, r->ids, r->n, z->C);
     for (int64_t l = 0; l < z->L; l++)
         layer_forward(t, l, r, &call);
-    t->op->add_norm(t->x_out, t->n, t->rstd_out, t->layer[z->L - 1].xm, t->y, W + at->out_norm, r->n,
-                    z->C, z->norm_eps);
+    t->op->add_norm(t->x_out, t->n, t->rstd_out, t->layer[z->L - 1].xm, t->y, W + at->out_norm,
+                    r->n, z->C, z->norm_eps);
 }
 
 static void *rows_at(const ch_net *t, void *x, int64_t row)
@@ -259,14 +259,15 @@ static void *rows_at(const ch_net *t, void *x, int64_t row)
 static void head(ch_net *t, int64_t a, int64_t n)
 {
     const ch_dims *z = ch_model_dims(t->m);
-    t->op->gemm(t->d, t->logits, 1, rows_at(t, t->xl, a), 0, weight(t, ch_model_layout(t->m)->head), 1,
-                n, z->V, z->C, 0);
+    t->op->gemm(t->d, t->logits, 1, rows_at(t, t->xl, a), 0, weight(t, ch_model_layout(t->m)->head),
+                1, n, z->V, z->C, 0);
 }
 
 void ch_net_forward(ch_net *t, const ch_forest *f, float *logp)
 {
     const ch_dims *z = ch_model_dims(t->m);
-    ch_rows r = {.n = f->n_pad, .n_real = f->n_rows, .ids = f->ids, .pos = f->pos, .plan = &f->plan};
+    ch_rows r = {
+        .n = f->n_pad, .n_real = f->n_rows, .ids = f->ids, .pos = f->pos, .plan = &f->plan};
     trunk(t, &r);
     int64_t n_pad = min64(pad16(f->n_lrows), t->max_rows);
     t->op->gather(t->xl, t->n, f->lrows, f->n_lrows, n_pad, z->C);
@@ -298,7 +299,8 @@ static void head_backward(ch_net *t, const ch_forest *f, const float *dlogp, flo
         int64_t n = min64(CH_LOGIT_ROWS, f->n_lrows - a), np = min64(pad16(n), n_pad - a);
         if (!t->kept_logits)
             head(t, a, np);
-        t->op->loss_backward(t->dlogits, t->logits, t->lse + a, f->first + a, f->token, dlogp, n, z->V);
+        t->op->loss_backward(t->dlogits, t->logits, t->lse + a, f->first + a, f->token, dlogp, n,
+                             z->V);
         char *rest = (char *)t->dlogits + (size_t)(n * z->V) * t->op->act_bytes;
         memset(rest, 0, (size_t)((np - n) * z->V) * t->op->act_bytes);
         t->op->gemm(t->d, rows_at(t, t->dxl, a), 0, t->dlogits, 0, weight(t, at->head), 0, np, z->C,
@@ -308,8 +310,8 @@ static void head_backward(ch_net *t, const ch_forest *f, const float *dlogp, flo
     t->op->scatter(t->dn, t->dxl, f->lrows, f->n_lrows, f->n_pad, z->C);
     memset(t->dx, 0, (size_t)(f->n_pad * z->C) * sizeof(float));
     t->op->norm_backward(t->d, t->dx, t->dxa == t->dx ? NULL : t->dxa, grads + at->out_norm, t->dn,
-                         t->x_out, t->rstd_out, ch_model_weights(t->m) + at->out_norm, t->part, f->n_pad,
-                         z->C);
+                         t->x_out, t->rstd_out, ch_model_weights(t->m) + at->out_norm, t->part,
+                         f->n_pad, z->C);
 }
 
 static void mlp_backward(ch_net *t, int64_t l, int64_t N, float *grads)
@@ -325,11 +327,12 @@ static void mlp_backward(ch_net *t, int64_t l, int64_t N, float *grads)
     op->norm_again(t->n, s->xm, s->rstd2, norm, N, z->C);
     add_dw(t, grads + w->gate_up, t->dgu, t->n, N, 2 * z->F, z->C);
     op->gemm(t->d, t->dn, 0, t->dgu, 0, weight(t, w->gate_up), 0, N, z->C, 2 * z->F, 0);
-    op->norm_backward(t->d, t->dx, t->dxa == t->dx ? NULL : t->dxa, grads + w->ffn_norm, t->dn, s->xm,
-                      s->rstd2, norm, t->part, N, z->C);
+    op->norm_backward(t->d, t->dx, t->dxa == t->dx ? NULL : t->dxa, grads + w->ffn_norm, t->dn,
+                      s->xm, s->rstd2, norm, t->part, N, z->C);
 }
 
-static void attn_backward(ch_net *t, int64_t l, const ch_forest *f, const ch_attn *call, float *grads)
+static void attn_backward(ch_net *t, int64_t l, const ch_forest *f, const ch_attn *call,
+                          float *grads)
 {
     const ch_dims *z = ch_model_dims(t->m);
     const ch_layer_at *w = ch_model_layout(t->m)->layer + l;
@@ -344,8 +347,8 @@ static void attn_backward(ch_net *t, int64_t l, const ch_forest *f, const ch_att
     op->norm_again(t->n, s->x, s->rstd1, norm, N, z->C);
     add_dw(t, grads + w->qkv, t->dqkv, t->n, N, Q, z->C);
     op->gemm(t->d, t->dn, 0, t->dqkv, 0, weight(t, w->qkv), 0, N, z->C, Q, 0);
-    op->norm_backward(t->d, t->dx, t->dxa == t->dx ? NULL : t->dxa, grads + w->attn_norm, t->dn, s->x,
-                      s->rstd1, norm, t->part, N, z->C);
+    op->norm_backward(t->d, t->dx, t->dxa == t->dx ? NULL : t->dxa, grads + w->attn_norm, t->dn,
+                      s->x, s->rstd1, norm, t->part, N, z->C);
 }
 
 void ch_net_backward(ch_net *t, const ch_forest *f, const float *dlogp, float *grads)

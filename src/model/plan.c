@@ -35,13 +35,15 @@ void ch_plan_piece(ch_plan *p, int32_t q0, int32_t q1, int32_t slot0)
     *CH_PUSH(p->pieces, p->n_pieces, p->cap_pieces) = piece;
 }
 
-/* A part of a piece inside one tile. Its keys in order: chain, own slots before the part, own slots (causal). */
+/* A part of a piece inside one tile. Its keys in order: chain, own slots before the part, own slots
+ * (causal). */
 typedef struct {
     const ch_piece *of;
     int32_t q0, q1;
 } part;
 
-/* Range number i of a part's ancestors, the piece's earlier own rows being the last; {0,0} past the end. */
+/* Range number i of a part's ancestors, the piece's earlier own rows being the last; {0,0} past the
+ * end. */
 static ch_range ancestor(const ch_plan *p, const part *x, int32_t i)
 {
     if (i < x->of->n_chain)
@@ -93,7 +95,8 @@ static void add_keys(ch_plan *p, const part *x, int32_t from, int32_t to, int32_
 }
 
 /* Parts [lo, hi) have their first `from` keys done; lcp[i] is common(i, i + 1). */
-static void split(ch_plan *p, const part *x, const int32_t *lcp, int32_t lo, int32_t hi, int32_t from)
+static void split(ch_plan *p, const part *x, const int32_t *lcp, int32_t lo, int32_t hi,
+                  int32_t from)
 {
     if (hi - lo == 1) {
         add_keys(p, x + lo, from, INT32_MAX, x[lo].q0, x[lo].q1);

@@ -8,9 +8,9 @@ typedef struct {
     int32_t a, b; /* key slots [a, b) */
 } ch_range;
 
-/* Query rows [q0, q1), consecutive tokens of one path whose own keys are slots slot0 .. slot0 + q1 - q0, behind
- * the chain's slots (root first). Pieces come in row order without a gap, so that neighbours share most of
- * their chains. */
+/* Query rows [q0, q1), consecutive tokens of one path whose own keys are slots slot0 .. slot0 + q1
+ * - q0, behind the chain's slots (root first). Pieces come in row order without a gap, so that
+ * neighbours share most of their chains. */
 typedef struct {
     int32_t q0, q1, slot0;
     int32_t chain, n_chain; /* into the plan's ranges */

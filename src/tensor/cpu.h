@@ -6,10 +6,10 @@
 
 #define CH_HAVE_PORTABLE 1
 #ifdef __x86_64__
-#define CH_HAVE_AVX2 1
+#define CH_HAVE_AVX2   1
 #define CH_HAVE_AVX512 1
 #else
-#define CH_HAVE_AVX2 0
+#define CH_HAVE_AVX2   0
 #define CH_HAVE_AVX512 0
 #endif
 
@@ -21,13 +21,13 @@ extern const ch_ops ch_ops_avx512_f32, ch_ops_avx512_bf16;
 typedef struct ch_gemm_cache ch_gemm_cache;
 ch_code ch_gemm_open(ch_gemm_cache **c, ch_isa isa, ch_err *e);
 void ch_gemm_close(ch_gemm_cache *c);
-void ch_gemm_run(ch_gemm_cache *c, int bf16, void *out, int out_f32, const void *a, int ta, const void *b,
-                 int tb, int64_t M, int64_t N, int64_t K, int add);
+void ch_gemm_run(ch_gemm_cache *c, int bf16, void *out, int out_f32, const void *a, int ta,
+                 const void *b, int tb, int64_t M, int64_t N, int64_t K, int add);
 
 ch_gemm_cache *ch_device_gemm(ch_device *d);
 /* gemm of the tables, for f32 and bf16 activations. */
-void ch_cpu_gemm(ch_device *d, void *c, int c_f32, const void *a, int ta, const void *b, int tb, int64_t M,
-                 int64_t N, int64_t K, int add);
+void ch_cpu_gemm(ch_device *d, void *c, int c_f32, const void *a, int ta, const void *b, int tb,
+                 int64_t M, int64_t N, int64_t K, int add);
 
 /* Fills a table from the kernels of this translation unit. */
 #define CH_OPS_TABLE                                                                               \

@@ -2,7 +2,7 @@
 #include "tensor/cpu.h"
 #if CH_HAVE_AVX2
 
-#define CH_SUFFIX _avx2_bf16
+#define CH_SUFFIX   _avx2_bf16
 #define CH_ACT_BF16 1
 #include "tensor/vec.inc"
 

@@ -2,7 +2,7 @@
 #include "tensor/cpu.h"
 #if CH_HAVE_AVX512
 
-#define CH_SUFFIX _avx512_f32
+#define CH_SUFFIX   _avx512_f32
 #define CH_ACT_BF16 0
 #include "tensor/vec.inc"
 

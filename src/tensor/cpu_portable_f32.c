@@ -2,7 +2,7 @@
 #include "tensor/cpu.h"
 #if CH_HAVE_PORTABLE
 
-#define CH_SUFFIX _portable_f32
+#define CH_SUFFIX   _portable_f32
 #define CH_ACT_BF16 0
 #include "tensor/vec.inc"
 

@@ -41,8 +41,9 @@ static void cpu_name(char name[64])
     name[n] = 0;
 }
 
-/* bf16 pays where its products are faster than f32's: with AMX, on AMD since Zen 4, and on Intel's Cooper Lake.
- * Intel's later cores without AMX run vdpbf16ps at half of f32's rate in operations a second. */
+/* bf16 pays where its products are faster than f32's: with AMX, on AMD since Zen 4, and on Intel's
+ * Cooper Lake. Intel's later cores without AMX run vdpbf16ps at half of f32's rate in operations a
+ * second. */
 static cpu_facts look(void)
 {
     cpu_facts c = {0};
@@ -54,8 +55,8 @@ static cpu_facts look(void)
     if (__get_cpuid_count(7, 1, &a, &b, &x, &d))
         c.bf16 = (a >> 5 & 1) && c.avx512;
     int amx = __get_cpuid_count(7, 0, &a, &b, &x, &d) && (d >> 22 & 1) && (d >> 24 & 1);
-    int cooper = __builtin_cpu_is("intel") && __get_cpuid(1, &a, &b, &x, &d) && (a >> 4 & 0xf) == 5 &&
-                 (a >> 16 & 0xf) == 5;
+    int cooper = __builtin_cpu_is("intel") && __get_cpuid(1, &a, &b, &x, &d) &&
+                 (a >> 4 & 0xf) == 5 && (a >> 16 & 0xf) == 5;
     c.fast_bf16 = c.bf16 && (amx || cooper || __builtin_cpu_is("amd"));
     cpu_name(c.name);
     return c;
@@ -98,17 +99,19 @@ ch_code ch_device_open(ch_device **out, ch_precision p, ch_isa isa, int threads,
     if (threads < 0 || threads > 256)
         return ch_fail(e, CH_EUSER, "threads: %d, want 1 to 256, or 0 for all cores", threads);
     CH_TRY(choose_isa(&isa, &c, e));
-    int bf16 = p == CH_PRECISION_BF16 || (p == CH_PRECISION_AUTO && c.fast_bf16 && isa == CH_ISA_AVX512);
+    int bf16 =
+        p == CH_PRECISION_BF16 || (p == CH_PRECISION_AUTO && c.fast_bf16 && isa == CH_ISA_AVX512);
     if (bf16 && !(c.bf16 && isa == CH_ISA_AVX512))
-        ch_log(CH_WARN, "bf16 was asked for, but runs without the CPU's bf16 instructions here: slow");
+        ch_log(CH_WARN,
+               "bf16 was asked for, but runs without the CPU's bf16 instructions here: slow");
     ch_device *d = ch_new(1, sizeof *d);
     d->threads = threads ? threads : omp_get_num_procs();
     omp_set_dynamic(0);
     omp_set_num_threads(d->threads);
     d->precision = bf16 ? CH_PRECISION_BF16 : CH_PRECISION_F32;
     d->ops = choose_ops(isa, bf16);
-    snprintf(d->text, sizeof d->text, "%s, %s, %d thread%s, %s", bf16 ? "bf16" : "f32", isa_name[isa],
-             d->threads, d->threads == 1 ? "" : "s", c.name);
+    snprintf(d->text, sizeof d->text, "%s, %s, %d thread%s, %s", bf16 ? "bf16" : "f32",
+             isa_name[isa], d->threads, d->threads == 1 ? "" : "s", c.name);
     ch_code code = ch_gemm_open(&d->gemm, isa, e);
     if (code != CH_OK) {
         free(d);
@@ -151,8 +154,8 @@ ch_gemm_cache *ch_device_gemm(ch_device *d)
     return d->gemm;
 }
 
-void ch_cpu_gemm(ch_device *d, void *c, int c_f32, const void *a, int ta, const void *b, int tb, int64_t M,
-                 int64_t N, int64_t K, int add)
+void ch_cpu_gemm(ch_device *d, void *c, int c_f32, const void *a, int ta, const void *b, int tb,
+                 int64_t M, int64_t N, int64_t K, int add)
 {
     ch_gemm_run(d->gemm, d->precision == CH_PRECISION_BF16, c, c_f32, a, ta, b, tb, M, N, K, add);
 }

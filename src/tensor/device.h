@@ -9,8 +9,8 @@ typedef enum { CH_ISA_AUTO, CH_ISA_PORTABLE, CH_ISA_AVX2, CH_ISA_AVX512 } ch_isa
 
 typedef struct ch_device ch_device;
 
-/* threads 0: as many as there are cores. AUTO chooses by CPUID (never by timing, so that the same machine
- * always chooses the same) and is logged. Error: an instruction set that this CPU lacks. */
+/* threads 0: as many as there are cores. AUTO chooses by CPUID (never by timing, so that the same
+ * machine always chooses the same) and is logged. Error: an instruction set that this CPU lacks. */
 ch_code ch_device_open(ch_device **d, ch_precision p, ch_isa isa, int threads, ch_err *e);
 void ch_device_close(ch_device *d);
 ch_precision ch_device_precision(const ch_device *d); /* F32 or BF16 */

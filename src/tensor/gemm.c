@@ -4,8 +4,8 @@
 #include "base/mem.h"
 #include "tensor/cpu.h"
 
-/* oneDNN 2.6 and 3.x differ in names only: the descriptor of a memory became opaque, and a primitive descriptor
- * is made in one call. */
+/* oneDNN 2.6 and 3.x differ in names only: the descriptor of a memory became opaque, and a
+ * primitive descriptor is made in one call. */
 #if DNNL_VERSION_MAJOR >= 3
 typedef dnnl_memory_desc_t md_t;
 typedef const_dnnl_memory_desc_t md_arg;
@@ -173,20 +173,25 @@ void ch_gemm_close(ch_gemm_cache *g)
     free(g);
 }
 
-void ch_gemm_run(ch_gemm_cache *g, int bf16, void *out, int out_f32, const void *a, int ta, const void *b,
-                 int tb, int64_t M, int64_t N, int64_t K, int add)
+void ch_gemm_run(ch_gemm_cache *g, int bf16, void *out, int out_f32, const void *a, int ta,
+                 const void *b, int tb, int64_t M, int64_t N, int64_t K, int add)
 {
-    shape k = {M, N, K, (unsigned char)bf16, (unsigned char)(out_f32 || !bf16), (unsigned char)ta,
-               (unsigned char)tb, (unsigned char)add};
+    shape k = {M,
+               N,
+               K,
+               (unsigned char)bf16,
+               (unsigned char)(out_f32 || !bf16),
+               (unsigned char)ta,
+               (unsigned char)tb,
+               (unsigned char)add};
     entry *s = find(g, &k);
     union {
         const void *in;
         void *io;
     } pa = {.in = a}, pb = {.in = b}; /* oneDNN takes inputs without const */
-    CH_MUST(!dnnl_memory_set_data_handle(s->a, pa.io) && !dnnl_memory_set_data_handle(s->b, pb.io) &&
-            !dnnl_memory_set_data_handle(s->c, out));
-    dnnl_exec_arg_t args[] = {
-        {DNNL_ARG_SRC, s->a}, {DNNL_ARG_WEIGHTS, s->b}, {DNNL_ARG_DST, s->c}};
+    CH_MUST(!dnnl_memory_set_data_handle(s->a, pa.io) &&
+            !dnnl_memory_set_data_handle(s->b, pb.io) && !dnnl_memory_set_data_handle(s->c, out));
+    dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, s->a}, {DNNL_ARG_WEIGHTS, s->b}, {DNNL_ARG_DST, s->c}};
     CH_MUST(!dnnl_primitive_execute(s->prim, g->stream, 3, args));
     CH_MUST(!dnnl_stream_wait(g->stream));
 }

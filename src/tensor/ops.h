@@ -1,10 +1,12 @@
 /* The one seam to a device: a table of operations. Everything above calls only these.
  *
- * Types: "act" buffers hold activations in the device's precision (f32, or bf16 as uint16_t) and are void *.
- * All matrices are dense and row-major. N counts rows (tokens of the forest); rows beyond the real ones
- * ("ghosts", id -1) are zeros and stay zeros. In a backward every parameter gradient (dw) is ADDED to and every
- * activation gradient is written, unless said otherwise. Nothing here allocates, but for the matrix products of
- * a shape seen for the first time. Results depend on the thread count but not on scheduling. */
+ * Types: "act" buffers hold activations in the device's precision (f32, or bf16 as uint16_t) and
+ * are void *. All matrices are dense and row-major. N counts rows (tokens of the forest); rows
+ * beyond the real ones
+ * ("ghosts", id -1) are zeros and stay zeros. In a backward every parameter gradient (dw) is ADDED
+ * to and every activation gradient is written, unless said otherwise. Nothing here allocates, but
+ * for the matrix products of a shape seen for the first time. Results depend on the thread count
+ * but not on scheduling. */
 #ifndef CH_TENSOR_OPS_H
 #define CH_TENSOR_OPS_H
 
@@ -24,8 +26,8 @@ typedef struct {
 } ch_block;
 
 /* One attention call. A key row is a slot of the key/value store; in training slot = row.
- * Key store, per layer and key head: chunks of 16 keys, (D, 16) each; value store: (n_slots, Dp), Dp = D
- * rounded up to 16. n_slots is a multiple of 16. */
+ * Key store, per layer and key head: chunks of 16 keys, (D, 16) each; value store: (n_slots, Dp),
+ * Dp = D rounded up to 16. n_slots is a multiple of 16. */
 typedef struct {
     int64_t N, H, G, D, n_slots;
     const ch_tile *tiles;
@@ -36,61 +38,70 @@ typedef struct {
 
 typedef struct {
     float lr, beta1, beta2, eps, decay;
-    float scale;           /* gradient multiplier from clipping */
+    float scale;              /* gradient multiplier from clipping */
     float correct1, correct2; /* 1 - beta^t */
 } ch_adam;
 
 typedef struct ch_ops {
-    /* c (M,N) = op(a) op(b), or += when add. a, b act; c f32 when c_f32, else act. ta: a is stored (K,M);
-     * tb: b is stored (N,K). */
-    void (*gemm)(ch_device *d, void *c, int c_f32, const void *a, int ta, const void *b, int tb, int64_t M,
-                 int64_t N, int64_t K, int add);
+    /* c (M,N) = op(a) op(b), or += when add. a, b act; c f32 when c_f32, else act. ta: a is stored
+     * (K,M); tb: b is stored (N,K). */
+    void (*gemm)(ch_device *d, void *c, int c_f32, const void *a, int ta, const void *b, int tb,
+                 int64_t M, int64_t N, int64_t K, int add);
 
     /* x (N,C) f32 = table[id]; table f32. */
     void (*embed)(float *x, const float *table, const int32_t *ids, int64_t N, int64_t C);
-    void (*embed_backward)(float *dtable, const float *dx, const int32_t *ids, int64_t N, int64_t C);
+    void (*embed_backward)(float *dtable, const float *dx, const int32_t *ids, int64_t N,
+                           int64_t C);
 
     /* RMSNorm (Zhang & Sennrich 2019): xo = x + y (y act, NULL: nothing), n = act(xo * rstd * w),
      * rstd = 1 / sqrt(mean(xo^2) + eps). xo may be x; rstd (N) may be NULL. */
-    void (*add_norm)(float *xo, void *n, float *rstd, const float *x, const void *y, const float *w, int64_t N,
-                     int64_t C, float eps);
+    void (*add_norm)(float *xo, void *n, float *rstd, const float *x, const void *y, const float *w,
+                     int64_t N, int64_t C, float eps);
     /* n again from what forward saved. */
-    void (*norm_again)(void *n, const float *x, const float *rstd, const float *w, int64_t N, int64_t C);
-    /* dx += rstd * (g - xhat * mean(g * xhat)), g = w * dn, xhat = x * rstd; dw += sum over rows dn * xhat.
-     * dxa: act copy of the new dx (NULL: none; f32 devices pass NULL and use dx). dn act.
+    void (*norm_again)(void *n, const float *x, const float *rstd, const float *w, int64_t N,
+                       int64_t C);
+    /* dx += rstd * (g - xhat * mean(g * xhat)), g = w * dn, xhat = x * rstd; dw += sum over rows dn
+     * * xhat. dxa: act copy of the new dx (NULL: none; f32 devices pass NULL and use dx). dn act.
      * part: scratch of threads * C floats. */
-    void (*norm_backward)(ch_device *d, float *dx, void *dxa, float *dw, const void *dn, const float *x,
-                          const float *rstd, const float *w, float *part, int64_t N, int64_t C);
+    void (*norm_backward)(ch_device *d, float *dx, void *dxa, float *dw, const void *dn,
+                          const float *x, const float *rstd, const float *w, float *part, int64_t N,
+                          int64_t C);
 
-    /* Rotates pairs (2i, 2i+1), i < n_rot/2, of every q and k head of qkv (N, (H+2G)D) in place by the angle
-     * of the row's position; inverse: by minus it. cs: (n_pos, n_rot/2, 2) cosines and sines. */
-    void (*rope)(void *qkv, const float *cs, const int32_t *pos, int64_t N, int64_t H, int64_t G, int64_t D,
-                 int64_t n_rot, int inverse);
+    /* Rotates pairs (2i, 2i+1), i < n_rot/2, of every q and k head of qkv (N, (H+2G)D) in place by
+     * the angle of the row's position; inverse: by minus it. cs: (n_pos, n_rot/2, 2) cosines and
+     * sines. */
+    void (*rope)(void *qkv, const float *cs, const int32_t *pos, int64_t N, int64_t H, int64_t G,
+                 int64_t D, int64_t n_rot, int inverse);
 
     /* Copies k and v of row i into slot[i] (NULL: i) of the stores. */
-    void (*kv_store)(void *kstore, void *vstore, const void *qkv, const int32_t *slot, const ch_attn *at);
+    void (*kv_store)(void *kstore, void *vstore, const void *qkv, const int32_t *slot,
+                     const ch_attn *at);
     /* o (N, H*D) act, lse (N, H) f32 (may be NULL). */
     void (*attention)(ch_device *d, void *o, float *lse, const void *qkv, const void *kstore,
                       const void *vstore, const ch_attn *at);
-    /* dqkv (N, (H+2G)D) act, before the rotation is undone. scratch: ch_attn_scratch floats. slot = row. */
-    void (*attention_backward)(ch_device *d, void *dqkv, const void *dout, const void *qkv, const void *o,
-                               const float *lse, float *scratch, const ch_attn *at);
+    /* dqkv (N, (H+2G)D) act, before the rotation is undone. scratch: ch_attn_scratch floats. slot =
+     * row. */
+    void (*attention_backward)(ch_device *d, void *dqkv, const void *dout, const void *qkv,
+                               const void *o, const float *lse, float *scratch, const ch_attn *at);
 
     /* h (N,F) = silu(g) * u, gu (N,2F) = g | u. */
     void (*swiglu)(void *h, const void *gu, int64_t N, int64_t F);
     /* dgu from dh; h is written again (dh and h may not alias). */
-    void (*swiglu_backward)(void *dgu, void *h, const void *dh, const void *gu, int64_t N, int64_t F);
+    void (*swiglu_backward)(void *dgu, void *h, const void *dh, const void *gu, int64_t N,
+                            int64_t F);
 
     /* lse (N) of logits (N,V) f32. */
     void (*logsumexp)(float *lse, const float *logits, int64_t N, int64_t V);
     /* dlogits act (N,V): row i is the sum over its targets t in [first[i], first[i+1]) of
      * w[t] * (onehot(token[t]) - softmax). */
-    void (*loss_backward)(void *dlogits, const float *logits, const float *lse, const int32_t *first,
-                          const int32_t *token, const float *w, int64_t N, int64_t V);
+    void (*loss_backward)(void *dlogits, const float *logits, const float *lse,
+                          const int32_t *first, const int32_t *token, const float *w, int64_t N,
+                          int64_t V);
 
     void (*to_act)(void *y, const float *x, int64_t n);
     /* rows[i] of x (N,C) act into y (n,C). */
-    void (*gather)(void *y, const void *x, const int32_t *rows, int64_t n, int64_t n_pad, int64_t C);
+    void (*gather)(void *y, const void *x, const int32_t *rows, int64_t n, int64_t n_pad,
+                   int64_t C);
     /* dx (N,C) f32 written: zero, then row rows[i] = y[i]; every row at most once. */
     void (*scatter)(void *dx, const void *y, const int32_t *rows, int64_t n, int64_t N, int64_t C);
 

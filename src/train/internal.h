@@ -38,18 +38,21 @@ typedef struct {
 ch_code ch_stepper_init(ch_stepper *s, ch_model *m, const ch_objective *obj, const ch_groups *data,
                         const ch_groups *dev, const ch_train_opts *o, ch_err *e) CH_CHECK_RESULT;
 void ch_stepper_release(ch_stepper *s);
-/* Update number step (0-based) on s->batch. CH_ENUMBER when loss or gradient is not a number: the weights are then
- * as they were. */
-ch_code ch_stepper_update(ch_stepper *s, int64_t step, ch_step_report *r, ch_err *e) CH_CHECK_RESULT;
+/* Update number step (0-based) on s->batch. CH_ENUMBER when loss or gradient is not a number: the
+ * weights are then as they were. */
+ch_code ch_stepper_update(ch_stepper *s, int64_t step, ch_step_report *r,
+                          ch_err *e) CH_CHECK_RESULT;
 /* Mean -log P a good token over groups. */
 double ch_stepper_dev(ch_stepper *s, const ch_groups *dev);
-/* Groups of [from, n) of list, sorted, that fit into max_rows together (at least one); returns the end. */
+/* Groups of [from, n) of list, sorted, that fit into max_rows together (at least one); returns the
+ * end. */
 int64_t ch_cut(const ch_group *const *list, int64_t from, int64_t n, int64_t max_rows);
 void ch_groups_sort(const ch_group **list, int64_t n);
 
 double ch_learning_rate(const ch_train_opts *o, int64_t step);
 
-/* The i-th group of the run: epochs are shuffles without replacement, each from its own stream of the seed. */
+/* The i-th group of the run: epochs are shuffles without replacement, each from its own stream of
+ * the seed. */
 typedef struct {
     int64_t n, epoch;
     uint64_t seed;
@@ -58,12 +61,13 @@ typedef struct {
 int64_t ch_sampler_at(ch_sampler *s, int64_t i);
 
 /* state.ckpt: weights, moments, position and hash; complete or absent. */
-ch_code ch_state_write(const char *path, const ch_stepper *s, const ch_position *p, const char *hash,
-                       ch_err *e) CH_CHECK_RESULT;
-ch_code ch_state_read(const char *path, ch_stepper *s, ch_position *p, const char *hash, ch_err *e)
-    CH_CHECK_RESULT;
+ch_code ch_state_write(const char *path, const ch_stepper *s, const ch_position *p,
+                       const char *hash, ch_err *e) CH_CHECK_RESULT;
+ch_code ch_state_read(const char *path, ch_stepper *s, ch_position *p, const char *hash,
+                      ch_err *e) CH_CHECK_RESULT;
 /* Weights alone: best.w, last.w. */
-ch_code ch_weights_write(const char *path, ch_model *m, const char *hash, ch_err *e) CH_CHECK_RESULT;
+ch_code ch_weights_write(const char *path, ch_model *m, const char *hash,
+                         ch_err *e) CH_CHECK_RESULT;
 ch_code ch_weights_read(const char *path, ch_model *m, const char *hash, ch_err *e) CH_CHECK_RESULT;
 
 #endif

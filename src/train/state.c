@@ -42,14 +42,16 @@ static ch_code check(const char *path, const head *h, int64_t n, int64_t total, 
     int64_t want = (int64_t)sizeof *h + n * total * (int64_t)sizeof(float);
     if (memcmp(h->magic, MAGIC, sizeof MAGIC) || h->version != 1 || h->total != total ||
         h->n_blocks != n || stat(path, &st) || st.st_size != want)
-        return ch_fail(e, CH_EUSER,
-                       "%s: is not a whole training state of this model (%lld bytes wanted); delete it to "
-                       "train from the start",
-                       path, (long long)want);
+        return ch_fail(
+            e, CH_EUSER,
+            "%s: is not a whole training state of this model (%lld bytes wanted); delete it to "
+            "train from the start",
+            path, (long long)want);
     if (strncmp(h->hash, hash, sizeof h->hash - 1))
-        return ch_fail(e, CH_EUSER,
-                       "%s: was written by another recipe, model or data; delete it to train from the start",
-                       path);
+        return ch_fail(
+            e, CH_EUSER,
+            "%s: was written by another recipe, model or data; delete it to train from the start",
+            path);
     return CH_OK;
 }
 
@@ -73,8 +75,8 @@ static ch_code read_file(const char *path, float **block, int64_t n, int64_t tot
     return c;
 }
 
-ch_code ch_state_write(const char *path, const ch_stepper *s, const ch_position *p, const char *hash,
-                       ch_err *e)
+ch_code ch_state_write(const char *path, const ch_stepper *s, const ch_position *p,
+                       const char *hash, ch_err *e)
 {
     float *block[] = {ch_model_weights(s->m), s->m1, s->m2};
     return write_file(path, block, 3, ch_model_layout(s->m)->total, p, hash, e);

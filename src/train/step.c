@@ -46,7 +46,8 @@ ch_code ch_stepper_init(ch_stepper *s, ch_model *m, const ch_objective *obj, con
     *s = (ch_stepper){.m = m, .obj = obj, .o = o};
     largest x = find_largest(find_largest((largest){0}, data), dev);
     int64_t rows = rows_for(o, x), total = ch_model_layout(m)->total;
-    size_t piece = (size_t)(rows + x.members + 1); /* every member has a row of its own, or is a copy */
+    size_t piece =
+        (size_t)(rows + x.members + 1); /* every member has a row of its own, or is a copy */
     size_t members = (size_t)(o->batch * x.members) + piece;
     if (obj) {
         layout(s, total, &s->arena);
@@ -96,15 +97,8 @@ void ch_groups_sort(const ch_group **list, int64_t n)
     qsort(list, (size_t)n, sizeof *list, by_first);
 }
 
-static int64_t common(const ch_seq *a, const ch_seq *b)
-{
-    int64_t n = 0;
-    while (n < a->n && n < b->n && a->ids[n] == b->ids[n])
-        n++;
-    return n;
-}
-
-/* Each sequence adds at most what it does not share with the one before: never less than the true rows. */
+/* Each sequence adds at most what it does not share with the one before: never less than the true
+ * rows. */
 int64_t ch_cut(const ch_group *const *list, int64_t from, int64_t n, int64_t max_rows)
 {
     const ch_seq *last = NULL;
@@ -112,7 +106,7 @@ int64_t ch_cut(const ch_group *const *list, int64_t from, int64_t n, int64_t max
     for (; i < n; i++) {
         for (int64_t k = 0; k < list[i]->n; k++) {
             const ch_seq *s = &list[i]->list[k].seq;
-            rows += s->n - (last ? common(last, s) : 0);
+            rows += s->n - (last ? ch_seq_common(last, s) : 0);
             last = s;
         }
         if (rows > max_rows && i > from)
@@ -208,7 +202,8 @@ static ch_code not_a_number(const ch_stepper *s, int64_t step, const ch_step_rep
     char rows[256] = "";
     size_t n = 0;
     for (int64_t i = 0; i < s->o->batch && n + 48 < sizeof rows; i++)
-        n += (size_t)snprintf(rows + n, sizeof rows - n, "%s%.40s", i ? ", " : "", s->batch[i]->row);
+        n +=
+            (size_t)snprintf(rows + n, sizeof rows - n, "%s%.40s", i ? ", " : "", s->batch[i]->row);
     return ch_fail(e, CH_ENUMBER,
                    "training stopped at step %lld: loss %g, gradient norm %g; rows: %s; "
                    "a smaller learning rate often helps",

@@ -12,8 +12,8 @@
 #include "base/str.h"
 #include "train/internal.h"
 
-/* A state is written at least this often when save_every leaves it open. When it is written changes nothing in
- * what is learned. */
+/* A state is written at least this often when save_every leaves it open. When it is written changes
+ * nothing in what is learned. */
 static const double SAVE_SECONDS = 300;
 
 typedef struct {
@@ -98,9 +98,11 @@ static ch_code evaluate(run *r, ch_err *e)
 
 static void write_row(run *r, const ch_step_report *p, int with_dev)
 {
-    fprintf(r->log, "{\"step\": %lld, \"loss\": %.6g, \"lr\": %.4g, \"norm\": %.4g, \"tokens\": %lld, "
-                    "\"rows\": %lld",
-            (long long)r->at.step, p->loss, p->lr, p->norm, (long long)p->tokens, (long long)p->rows);
+    fprintf(r->log,
+            "{\"step\": %lld, \"loss\": %.6g, \"lr\": %.4g, \"norm\": %.4g, \"tokens\": %lld, "
+            "\"rows\": %lld",
+            (long long)r->at.step, p->loss, p->lr, p->norm, (long long)p->tokens,
+            (long long)p->rows);
     if (with_dev)
         fprintf(r->log, ", \"dev\": %.6g", r->at.last_dev);
     fputs("}\n", r->log);
@@ -139,11 +141,13 @@ static ch_code loop(run *r, ch_err *e)
     ch_progress_start(&bar, r->s.obj->name, "updates", o->steps);
     while (r->at.step < o->steps) {
         CH_TRY(one_step(r, &bar, e));
-        int due = o->save_every ? r->at.step % o->save_every == 0 : ch_now_s() - r->saved_s > SAVE_SECONDS;
+        int due = o->save_every ? r->at.step % o->save_every == 0
+                                : ch_now_s() - r->saved_s > SAVE_SECONDS;
         if (ch_interrupted()) {
             CH_TRY(save(r, e));
-            return ch_fail(e, CH_ESTOP, "interrupted after update %lld of %lld; %s holds it, start again "
-                                        "to go on",
+            return ch_fail(e, CH_ESTOP,
+                           "interrupted after update %lld of %lld; %s holds it, start again "
+                           "to go on",
                            (long long)r->at.step, (long long)o->steps, r->state);
         }
         if (due)
@@ -153,7 +157,8 @@ static ch_code loop(run *r, ch_err *e)
     return CH_OK;
 }
 
-/* The end: best-by-dev is put back into the model when it is not the last, which last.w then keeps. */
+/* The end: best-by-dev is put back into the model when it is not the last, which last.w then keeps.
+ */
 static ch_code finish(run *r, ch_err *e)
 {
     r->at.seconds += ch_now_s() - r->begun_s;
@@ -180,7 +185,8 @@ static ch_code check_opts(const ch_objective *obj, const ch_groups *data, const 
     if (!data->n)
         return ch_fail(e, CH_EEMPTY, "%s: there is nothing to train on", obj->name);
     if (o->steps < 1 || o->batch < 1 || !(o->lr > 0))
-        return ch_fail(e, CH_EUSER, "train: steps %lld, batch %lld, lr %g; all three must be above 0",
+        return ch_fail(e, CH_EUSER,
+                       "train: steps %lld, batch %lld, lr %g; all three must be above 0",
                        (long long)o->steps, (long long)o->batch, o->lr);
     for (int64_t i = 0; i < data->n; i++)
         for (int64_t k = 0; k < data->list[i].n; k++)
@@ -205,7 +211,8 @@ ch_code ch_train(ch_model *m, const ch_objective *obj, const ch_groups *data, co
 {
     CH_TRY(check_opts(obj, data, o, e));
     CH_TRY(ch_make_dir(dir, e));
-    run r = {.data = data, .dev = dev, .o = o, .hash = hash, .sampler = {.n = data->n, .seed = o->seed}};
+    run r = {
+        .data = data, .dev = dev, .o = o, .hash = hash, .sampler = {.n = data->n, .seed = o->seed}};
     r.state = ch_path(dir, "state.ckpt");
     r.best = ch_path(dir, "best.w");
     r.last = ch_path(dir, "last.w");

@@ -4,8 +4,8 @@
 
 #include "model/model.h"
 
-/* A group is the smallest thing an objective looks at: SFT has one sequence, CAT one good answer and its bad
- * ones under the same prompt. */
+/* A group is the smallest thing an objective looks at: SFT has one sequence, CAT one good answer
+ * and its bad ones under the same prompt. */
 enum { CH_ROLE_GOOD = 0, CH_ROLE_BAD = 1 };
 typedef struct {
     ch_seq seq;
@@ -29,8 +29,9 @@ typedef struct {
     double lambda, margin, beta; /* the objective's constants, from the recipe */
 } ch_update;
 
-/* logp[i]: sum of log P over the n_tok[i] answer tokens of member i. Writes w[i] = d loss / d logp[i] and
- * returns this group's part of the update's loss; *hinge_on counts pairs whose hinge was active. */
+/* logp[i]: sum of log P over the n_tok[i] answer tokens of member i. Writes w[i] = d loss / d
+ * logp[i] and returns this group's part of the update's loss; *hinge_on counts pairs whose hinge
+ * was active. */
 typedef double ch_loss_fn(const ch_group *g, const double *logp, const int64_t *n_tok,
                           const ch_update *u, double *w);
 typedef struct {
@@ -46,12 +47,13 @@ double ch_loss_sft(const ch_group *g, const double *logp, const int64_t *n_tok, 
 
 typedef struct {
     int64_t steps, batch; /* updates; groups an update */
-    double lr, min_lr_ratio, warmup_ratio; /* cosine from lr to lr * min_lr_ratio after the warm-up */
+    double lr, min_lr_ratio,
+        warmup_ratio; /* cosine from lr to lr * min_lr_ratio after the warm-up */
     double beta1, beta2, eps, weight_decay, clip; /* clip 0: off */
     double lambda, margin, beta;
-    int64_t eval_every;  /* dev loss each so many updates and at the end; 0: only at the end */
-    int64_t save_every;  /* checkpoint each so many updates; 0: only at the end */
-    int64_t max_rows;    /* rows a forward pass may have; a larger batch is cut at subtrees */
+    int64_t eval_every; /* dev loss each so many updates and at the end; 0: only at the end */
+    int64_t save_every; /* checkpoint each so many updates; 0: only at the end */
+    int64_t max_rows;   /* rows a forward pass may have; a larger batch is cut at subtrees */
     uint64_t seed;
 } ch_train_opts;
 
@@ -63,10 +65,11 @@ typedef struct {
     double seconds;
 } ch_train_result;
 
-/* Trains m in place. With dev data the best by dev loss is put back into m at the end, and dir/last.w keeps the
- * last when that is another. dir holds state.ckpt (weights, optimiser, random state, position, hash) and log.jsonl; a state
- * with the same hash is gone on from, another hash is an error. dev may be NULL or empty.
- * CH_ENUMBER names the step and rows of a NaN; CH_ESTOP after an interrupt, with the state written. */
+/* Trains m in place. With dev data the best by dev loss is put back into m at the end, and
+ * dir/last.w keeps the last when that is another. dir holds state.ckpt (weights, optimiser, random
+ * state, position, hash) and log.jsonl; a state with the same hash is gone on from, another hash is
+ * an error. dev may be NULL or empty. CH_ENUMBER names the step and rows of a NaN; CH_ESTOP after
+ * an interrupt, with the state written. */
 ch_code ch_train(ch_model *m, const ch_objective *obj, const ch_groups *data, const ch_groups *dev,
                  const ch_train_opts *o, const char *dir, const char *hash, ch_train_result *r,
                  ch_err *e) CH_CHECK_RESULT;
