@@ -233,6 +233,14 @@ static void pooling_lends_a_good_answer_to_wordings_without_one(void **state CH_
     assert_int_equal(p.n, 1);
     ch_picks_release(&p);
     ch_candidates_release(&c);
+    /* Among other wordings': a greedy one before a likelier sample. */
+    c = MADE({1, 0, 0, 1, "Paris, France", -1, 2}, {1, 0, 1, 0, "Rome", -1, 1},
+             {1, 0, 2, 0, "Paris", -4, 2});
+    p = picked(&c, &(ch_align_opts){.pool = 1});
+    assert_int_equal(p.n, 1);
+    PICK(&c, &p.list[0], 1, "Paris", "Rome");
+    ch_picks_release(&p);
+    ch_candidates_release(&c);
 }
 
 static void the_gold_can_be_the_target(void **state CH_UNUSED)

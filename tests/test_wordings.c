@@ -101,6 +101,9 @@ static void each_reason_to_drop_a_wording_is_named(void **state CH_UNUSED)
        "Decide whether the message is ham or spam and answer in 1 word.", NULL);
     IS("nearly the same as another", spam,
        "Decide whether the messages are spam or ham and answer in 1 word.", NULL);
+    IS("nearly the same as another", "Read the text below and name every city in it",
+       "In it, name every city, and read the text below", NULL);
+    IS("lost a label word", spam, "Is it spam or from graham? Reply with 1 word.", NULL);
     IS("lost a number", spam, "Is this text spam, or is it ham? Reply with one word.", NULL);
     IS("lost a number", "Give at most 12.5 points", "Points to give: 12 or 5 at most", NULL);
     IS("lost a label word", spam, "Is this text spam? Reply with 1 word, yes or no.", NULL);
