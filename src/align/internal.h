@@ -54,7 +54,7 @@ enum { CH_LABELS_MOST = 20 };
 
 int ch_labels_closed(const ch_task *t);
 /* 1 when text equals, after normalising, one of the right answers. */
-int ch_exact(const ch_instance *item, const char *text);
+int ch_is_right(const ch_instance *item, const char *text);
 /* The paper's rule on two readable or unreadable votes; *why says how. */
 int ch_reward_of_votes(double type, double correct, const char **why);
 /* The static sentence equal to text, or the one that says "read from a file". */

@@ -46,7 +46,7 @@ int ch_labels_closed(const ch_task *t)
     return t->kind == CH_KIND_CLOSED && t->n_labels > 0 && t->n_labels <= CH_LABELS_MOST;
 }
 
-int ch_exact(const ch_instance *item, const char *text)
+int ch_is_right(const ch_instance *item, const char *text)
 {
     char *mine = ch_text_key(text);
     int hit = 0;
@@ -191,7 +191,7 @@ static ch_code reward_self(ch_candidates *c, ch_model *m, const ch_split *s, con
         first[id[i]] = i;
     for (int64_t i = 0; i < n; i++) {
         ch_candidate *a = &c->list[first[i]];
-        if (ch_exact(&s->list[a->task].task->items[a->item], a->text))
+        if (ch_is_right(&s->list[a->task].task->items[a->item], a->text))
             a->reward = 2, a->why = WHY_EXACT;
         else if (is_empty(a->text))
             a->reward = 0, a->why = WHY_EMPTY;
@@ -222,7 +222,7 @@ static ch_code reward_self(ch_candidates *c, ch_model *m, const ch_split *s, con
 static void reward_reference(ch_candidate *a, const ch_split *s)
 {
     const ch_task *t = s->list[a->task].task;
-    if (ch_exact(&t->items[a->item], a->text))
+    if (ch_is_right(&t->items[a->item], a->text))
         a->reward = 2, a->why = WHY_EXACT;
     else if (is_empty(a->text))
         a->reward = 0, a->why = WHY_EMPTY;

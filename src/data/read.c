@@ -33,7 +33,7 @@ static int blank(const char *s)
     return !*s;
 }
 
-ch_code ch_json_text(const json_t *v, const char *where, char **out, ch_err *e)
+ch_code ch_read_text(const json_t *v, const char *where, char **out, ch_err *e)
 {
     if (!json_is_string(v))
         return ch_fail(e, CH_EUSER, "%s is %s, a text is wanted%s", where, ch_json_what(v),
@@ -45,13 +45,13 @@ ch_code ch_json_text(const json_t *v, const char *where, char **out, ch_err *e)
     return CH_OK;
 }
 
-ch_code ch_json_texts(const json_t *v, const char *where, ch_texts *w, ch_err *e)
+ch_code ch_read_texts(const json_t *v, const char *where, ch_texts *w, ch_err *e)
 {
     if (!json_is_array(v))
         return ch_fail(e, CH_EUSER, "%s is %s, a list of texts is wanted", where, ch_json_what(v));
     for (size_t i = 0; i < json_array_size(v); i++) {
         char *at = ch_fmt("%s, entry %zu", where, i + 1), *text = NULL;
-        ch_code c = ch_json_text(json_array_get(v, i), at, &text, e);
+        ch_code c = ch_read_text(json_array_get(v, i), at, &text, e);
         free(at);
         CH_TRY(c);
         *CH_PUSH(w->s, w->n, w->cap) = text;
@@ -123,8 +123,8 @@ static ch_code outputs(const json_t *v, const char *where, ch_instance *item, ch
     ch_code c = CH_OK;
     char *one = NULL;
     if (json_is_array(v))
-        c = ch_json_texts(v, where, &list, e);
-    else if ((c = ch_json_text(v, where, &one, e)) == CH_OK)
+        c = ch_read_texts(v, where, &list, e);
+    else if ((c = ch_read_text(v, where, &one, e)) == CH_OK)
         *CH_PUSH(list.s, list.n, list.cap) = one;
     if (c == CH_OK && !list.n)
         c = ch_fail(e, CH_EUSER, "%s is an empty list, at least one right answer is wanted", where);
@@ -152,7 +152,7 @@ static ch_code instance(const json_t *row, const char *where, ch_instance *item,
     if (!in || !out)
         return missing(row, where, in ? "output" : "input", e);
     char *at = ch_fmt("%s: `input`", where);
-    ch_code c = ch_json_text(in, at, &item->input, e);
+    ch_code c = ch_read_text(in, at, &item->input, e);
     free(at);
     CH_TRY(c);
     at = ch_fmt("%s: `output`", where);
@@ -167,7 +167,7 @@ static ch_code instance(const json_t *row, const char *where, ch_instance *item,
         return CH_OK;
     }
     at = ch_fmt("%s: `id`", where);
-    c = ch_json_text(id, at, &item->id, e);
+    c = ch_read_text(id, at, &item->id, e);
     free(at);
     return c;
 }
@@ -189,9 +189,9 @@ static ch_code definition(const json_t *v, ch_task *t, ch_texts *w, ch_err *e)
     ch_code c;
     ch_texts list = {0};
     if (!json_is_array(v)) {
-        c = ch_json_text(v, where, &t->instruction, e);
+        c = ch_read_text(v, where, &t->instruction, e);
     } else {
-        c = ch_json_texts(v, where, &list, e);
+        c = ch_read_texts(v, where, &list, e);
         if (c == CH_OK && !list.n)
             c = ch_fail(e, CH_EUSER, "%s is an empty list, the instruction is wanted", where);
     }
@@ -212,7 +212,7 @@ static ch_code sni_head(const json_t *root, ch_task *t, ch_texts *w, ch_err *e)
     CH_TRY(definition(json_object_get(root, "Definition"), t, w, e));
     if ((more = json_object_get(root, "Paraphrases"))) {
         char *where = ch_fmt("%s: `Paraphrases`", t->path);
-        c = ch_json_texts(more, where, w, e);
+        c = ch_read_texts(more, where, w, e);
         free(where);
     }
     if (c == CH_OK && kind) {

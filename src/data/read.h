@@ -34,8 +34,8 @@ ch_code ch_side_load(ch_side *s, const char *path, ch_err *e) CH_CHECK_RESULT;
 void ch_side_free(ch_side *s);
 
 /* Shared by the readers. where says file and key, for the sentence of a failure. */
-ch_code ch_json_text(const json_t *v, const char *where, char **out, ch_err *e) CH_CHECK_RESULT;
-ch_code ch_json_texts(const json_t *v, const char *where, ch_texts *w, ch_err *e) CH_CHECK_RESULT;
+ch_code ch_read_text(const json_t *v, const char *where, char **out, ch_err *e) CH_CHECK_RESULT;
+ch_code ch_read_texts(const json_t *v, const char *where, ch_texts *w, ch_err *e) CH_CHECK_RESULT;
 ch_code ch_json_parse(const char *path, json_t **root, ch_err *e) CH_CHECK_RESULT;
 ch_code ch_kind_parse(const char *word, const char *where, ch_kind *kind,
                       ch_err *e) CH_CHECK_RESULT;

@@ -95,11 +95,11 @@ static ch_code companion_json(const char *path, ch_task *t, ch_texts *w, ch_err 
          *in_k = ch_fmt("%s: `kind`", path), *word = NULL;
     ch_code c = companion_unknown(root, path, e);
     if (c == CH_OK)
-        c = ch_json_text(json_object_get(root, "instruction"), in_i, &t->instruction, e);
+        c = ch_read_text(json_object_get(root, "instruction"), in_i, &t->instruction, e);
     if (c == CH_OK && more)
-        c = ch_json_texts(more, in_w, w, e);
+        c = ch_read_texts(more, in_w, w, e);
     if (c == CH_OK && kind)
-        c = ch_json_text(kind, in_k, &word, e);
+        c = ch_read_text(kind, in_k, &word, e);
     if (c == CH_OK && word)
         c = ch_kind_parse(word, in_k, &t->kind, e);
     free(word);
@@ -163,7 +163,7 @@ static ch_code side_json(ch_side *s, const char *path, ch_err *e)
          it = json_object_iter_next(root, it)) {
         const char *key = json_object_iter_key(it);
         char *where = ch_fmt("%s: `%s`", path, key);
-        c = ch_json_texts(json_object_iter_value(it), where, side_key(s, key), e);
+        c = ch_read_texts(json_object_iter_value(it), where, side_key(s, key), e);
         free(where);
     }
     json_decref(root);
