@@ -27,6 +27,22 @@ def rms_norm(x, w, eps):
     return x * torch.rsqrt((x * x).mean(-1, keepdim=True) + eps) * w
 
 
+class Bf16(torch.autograd.Function):
+    """Rounds to bf16 on the way forward and on the way back."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.bfloat16().to(x.dtype)
+
+    @staticmethod
+    def backward(ctx, g):
+        return g.bfloat16().to(g.dtype)
+
+
+def exact(x):
+    return x
+
+
 def rotate(x, d):
     """x (T, heads, D): the pair (2i, 2i+1) turns by position * scale * base^(-2i/D) / factor_i."""
     T = x.shape[0]
@@ -41,42 +57,44 @@ def rotate(x, d):
     return torch.stack((a * c - b * s, a * s + b * c), -1).reshape(x.shape)
 
 
-def attention(x, w, b, d):
+def attention(x, w, b, d, r):
     T = x.shape[0]
-    q = rotate((x @ w[b + "attn_q.weight"].T).view(T, d.H, d.D), d)
-    k = rotate((x @ w[b + "attn_k.weight"].T).view(T, d.G, d.D), d)
-    v = (x @ w[b + "attn_v.weight"].T).view(T, d.G, d.D)
+    q = r(rotate(r(x @ r(w[b + "attn_q.weight"]).T).view(T, d.H, d.D), d))
+    k = r(rotate(r(x @ r(w[b + "attn_k.weight"]).T).view(T, d.G, d.D), d))
+    v = r(x @ r(w[b + "attn_v.weight"]).T).view(T, d.G, d.D)
     k = k.repeat_interleave(d.H // d.G, dim=1)
     v = v.repeat_interleave(d.H // d.G, dim=1)
     score = torch.einsum("qhd,khd->hqk", q, k) / math.sqrt(d.D)
     future = torch.ones(T, T, dtype=torch.bool).triu(1)
     p = torch.softmax(score.masked_fill(future, -math.inf), -1)
-    o = torch.einsum("hqk,khd->qhd", p, v).reshape(T, d.H * d.D)
-    return o @ w[b + "attn_output.weight"].T
+    o = r(torch.einsum("hqk,khd->qhd", p, v).reshape(T, d.H * d.D))
+    return r(o @ r(w[b + "attn_output.weight"]).T)
 
 
-def logits(w, d, ids):
+def logits(w, d, ids, r):
+    """(T, V). r rounds what a bf16 device keeps in bf16: matrices and activations, not the residual stream."""
     x = w["token_embd.weight"][torch.tensor(ids)]
     for i in range(d.L):
         b = f"blk.{i}."
-        x = x + attention(rms_norm(x, w[b + "attn_norm.weight"], d.norm_eps), w, b, d)
-        n = rms_norm(x, w[b + "ffn_norm.weight"], d.norm_eps)
-        h = torch.nn.functional.silu(n @ w[b + "ffn_gate.weight"].T) * (n @ w[b + "ffn_up.weight"].T)
-        x = x + h @ w[b + "ffn_down.weight"].T
-    x = rms_norm(x, w["output_norm.weight"], d.norm_eps)
-    return x @ w["token_embd.weight" if d.tied else "output.weight"].T
+        x = x + attention(r(rms_norm(x, w[b + "attn_norm.weight"], d.norm_eps)), w, b, d, r)
+        n = r(rms_norm(x, w[b + "ffn_norm.weight"], d.norm_eps))
+        gate, up = r(n @ r(w[b + "ffn_gate.weight"]).T), r(n @ r(w[b + "ffn_up.weight"]).T)
+        h = r(torch.nn.functional.silu(gate) * up)
+        x = x + r(h @ r(w[b + "ffn_down.weight"]).T)
+    x = r(rms_norm(x, w["output_norm.weight"], d.norm_eps))
+    return x @ r(w["token_embd.weight" if d.tied else "output.weight"]).T
 
 
-def log_p(w, d, seq):
+def log_p(w, d, seq, r=exact):
     """log P of every answer token of a sequence."""
     ids, n_prompt = seq["ids"], seq["n_prompt"]
-    lp = torch.log_softmax(logits(w, d, ids), -1)
+    lp = torch.log_softmax(logits(w, d, ids, r), -1)
     at = torch.arange(n_prompt - 1, len(ids) - 1)
     return lp[at, torch.tensor(ids[n_prompt:])]
 
 
-def sft_loss(w, d, seqs):
-    lp = [log_p(w, d, s) for s in seqs]
+def sft_loss(w, d, seqs, r=exact):
+    lp = [log_p(w, d, s, r) for s in seqs]
     return -sum(x.sum() for x in lp) / sum(x.numel() for x in lp)
 
 
@@ -124,6 +142,13 @@ def write_gradients(p, path):
     flat.astype("<f4").tofile(path)
     for x in p.values():
         x.grad = None
+
+
+def bf16_gap(d, w, seqs, p):
+    """How far bf16 alone moves the gradients that p holds: the worst tensor's max |difference| / max |gradient|."""
+    q = parameters(w, torch.float64)
+    sft_loss(q, d, seqs, Bf16.apply).backward()
+    return max(((q[n].grad - p[n].grad).abs().max() / p[n].grad.abs().max()).item() for n in p)
 
 
 def rate(o, t):
@@ -210,12 +235,14 @@ def make(d, out):
            "logp": [log_p(p, d, s).tolist() for s in seqs]}
     loss = sft_loss(p, d, seqs)
     loss.backward()
+    gap = bf16_gap(d, w, seqs, p)
+    assert gap < 0.015, f"bf16 moves the gradients by {gap}: a bar of 0.02 would judge rounding, not kernels"
     write_gradients(p, os.path.join(out, d.name + ".grad"))
     ref["loss"] = loss.item()
     if d.tied:
         ref["hinge"] = hinge_reference(d, w, seqs, os.path.join(out, d.name + ".hinge.grad"))
         ref["adamw"] = adamw_reference(d, w, seqs)
-    print(f"  loss {ref['loss']:.6f}, V {V}, uniform would be {math.log(V):.4f}")
+    print(f"  loss {ref['loss']:.6f}, V {V}, uniform would be {math.log(V):.4f}, bf16 gap {gap:.4f}")
     with open(os.path.join(out, d.name + ".json"), "w", encoding="utf-8") as f:
         json.dump(ref, f, indent=1)
         f.write("\n")

@@ -82,7 +82,8 @@ def shapes(d):
 
 
 def weights(d):
-    """Random, yet so scaled that attention is peaked and no layer drowns another: then no gradient is tiny."""
+    """Random, yet so scaled that attention is uneven and no layer drowns another, so that no gradient is tiny;
+    and not so sharp that bf16 itself moves the gradients by the tests' 2 % (tiny_llama.py measures that)."""
     rng = np.random.default_rng(d.seed)
     w = {}
     for name, shape in shapes(d).items():
@@ -90,9 +91,9 @@ def weights(d):
         if len(shape) == 1:
             x = 1.0 + 0.2 * x
         elif name in ("token_embd.weight", "output.weight"):
-            x *= 0.3
+            x *= 0.25
         else:
-            gain = 1.5 if "attn_q" in name or "attn_k" in name else 0.7
+            gain = 0.8 if "attn_q" in name or "attn_k" in name else 0.56
             x *= gain / np.sqrt(shape[1])
         w[name] = x.astype(np.float32)
     return w
