@@ -169,7 +169,9 @@ static ch_code save(const ch_state *s, const job *j, const ch_model *m, const ch
                           (json_int_t)g->n, "dropped_rows", (json_int_t)dropped, "tokens",
                           (json_int_t)r->tokens, "rows", (json_int_t)r->rows, "last_loss",
                           ch_json_real(r->last_loss), "best_dev", ch_json_real(r->best_dev));
-    return ch_stage_finish(&j->stage, v, e);
+    CH_TRY(ch_stage_finish(&j->stage, v, e));
+    ch_train_clean(j->train_dir);
+    return CH_OK;
 }
 
 static ch_code train(ch_state *s, const job *j, int64_t arm, ch_model *m, ch_err *e)
