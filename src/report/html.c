@@ -73,8 +73,12 @@ void ch_html_verdict(ch_str *b, int metric, ch_stat diff)
                                        [CH_V_CHANGED] = "changed"};
     ch_verdict v = ch_diff_verdict(metric, diff);
     ch_str_addf(b, "<span class=\"v %s\"><b>%s</b> ", class[v], word[v]);
-    ch_add_diff(b, metric, diff, CH_MINUS);
-    ch_str_add(b, "</span>");
+    ch_str figures = {0};
+    ch_add_diff(&figures, metric, diff, CH_MINUS);
+    const char *text = ch_str_get(&figures), *interval = strchr(text, '[');
+    ch_str_addn(b, text, (size_t)(interval - text));
+    ch_str_addf(b, "<span class=\"iv\">%s</span></span>", interval);
+    ch_str_free(&figures);
 }
 
 /* The lead sentence with its shares in bold: "<b>76.8&nbsp;%</b>". The input is escaped already. */
@@ -97,24 +101,40 @@ static void add_bold_shares(ch_str *b, const char *s)
     }
 }
 
+/* A hyphen that stands for minus ("(-1.2", "[-3.1", ", -0.4") becomes U+2212. */
+static void add_true_minus(ch_str *b, const char *s)
+{
+    for (const char *p = s; *p; p++) {
+        if (*p == '-' && p > s && strchr(" ([", p[-1]) && p[1] >= '0' && p[1] <= '9')
+            ch_str_add(b, CH_MINUS);
+        else
+            ch_str_addn(b, p, 1);
+    }
+}
+
+/* The lead sentence, the large figures, then what the comparisons say. */
 static void add_headline(ch_str *b, const ch_report_data *d)
 {
     char *said = ch_report_headline(d);
-    int lead = 1;
-    for (char *line = said, *end; line; line = end) {
+    char *rest = strchr(said, '\n');
+    ch_str escaped = {0};
+    if (rest)
+        *rest++ = 0;
+    ch_html_text(&escaped, said);
+    ch_str_add(b, "<p class=\"lead\">");
+    add_bold_shares(b, ch_str_get(&escaped));
+    ch_str_add(b, "</p>\n");
+    ch_str_free(&escaped);
+    ch_html_figures(b, d);
+    for (char *line = rest, *end; line; line = end) {
         end = strchr(line, '\n');
         if (end)
             *end++ = 0;
-        ch_str escaped = {0};
         ch_html_text(&escaped, line);
-        ch_str_add(b, lead ? "<p class=\"lead\">" : "<p class=\"sub\">");
-        if (lead)
-            add_bold_shares(b, ch_str_get(&escaped));
-        else
-            ch_str_add(b, ch_str_get(&escaped));
+        ch_str_add(b, "<p class=\"sub\">");
+        add_true_minus(b, ch_str_get(&escaped));
         ch_str_add(b, "</p>\n");
         ch_str_free(&escaped);
-        lead = 0;
     }
     free(said);
 }
@@ -167,7 +187,6 @@ ch_code ch_report_html(const char *path, const ch_report_data *d, ch_err *e)
     add_warnings(&b, d);
     add_headline(&b, d);
     ch_str_add(&b, "</header>\n");
-    ch_html_figures(&b, d);
     ch_html_arms(&b, d);
     ch_html_diffs(&b, d);
     ch_html_tasks(&b, d);

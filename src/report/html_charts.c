@@ -7,9 +7,10 @@
 
 typedef struct {
     double low, high; /* what the two ends of a track stand for */
+    int64_t steps;    /* grid lines: steps + 1, evenly apart */
 } axis;
 
-static const axis shares = {0, 1};
+static const axis shares = {0, 1, 4};
 
 static double place(axis a, double v)
 {
@@ -17,12 +18,16 @@ static double place(axis a, double v)
     return at < 0 ? 0 : at > 100 ? 100 : at;
 }
 
-static void open_track(ch_str *b, const char *class, int height)
+static void open_track(ch_str *b, axis a, const char *class, int height)
 {
     ch_str_addf(b, "<svg class=\"t %s\" height=\"%d\" aria-hidden=\"true\">", class, height);
-    for (int i = 0; i <= 4; i++)
-        ch_str_addf(b, "<line class=\"g\" x1=\"%d%%\" x2=\"%d%%\" y1=\"0\" y2=\"%d\"/>", 25 * i,
-                    25 * i, height);
+    ch_str_addf(b, "<line class=\"g\" x1=\"0\" x2=\"100%%\" y1=\"%d\" y2=\"%d\"/>", height / 2,
+                height / 2);
+    for (int64_t i = 0; i <= a.steps; i++) {
+        double at = 100.0 * (double)i / (double)a.steps;
+        ch_str_addf(b, "<line class=\"g\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"0\" y2=\"%d\"/>", at, at,
+                    height);
+    }
 }
 
 static void add_line(ch_str *b, const char *class, double from, double to, int y)
@@ -48,13 +53,20 @@ static void add_whisker(ch_str *b, axis a, ch_stat s, const char *dot, int y)
     add_dot(b, dot, place(a, s.value), y, 5);
 }
 
-/* Tick labels below a column of tracks. */
-static void add_ticks(ch_str *b, const char *const labels[5])
+/* Tick labels below a column of tracks, in points. */
+static void add_ticks(ch_str *b, axis a, int is_signed)
 {
     ch_str_add(b, "<svg class=\"t\" height=\"16\" aria-hidden=\"true\">");
-    for (int i = 0; i <= 4; i++)
-        ch_str_addf(b, "<text x=\"%d%%\" y=\"12\" text-anchor=\"middle\">%s</text>", 25 * i,
-                    labels[i]);
+    for (int64_t i = 0; i <= a.steps; i++) {
+        double part = (double)i / (double)a.steps, v = 100 * (a.low + part * (a.high - a.low));
+        int zero = fabs(v) < 1e-9;
+        ch_str_addf(b, "<text x=\"%.2f%%\" y=\"12\" text-anchor=\"middle\">%s%g</text>", 100 * part,
+                    zero        ? ""
+                    : v < 0     ? CH_MINUS
+                    : is_signed ? "+"
+                                : "",
+                    zero ? 0 : fabs(round(1e6 * v) / 1e6));
+    }
     ch_str_add(b, "</svg>");
 }
 
@@ -87,7 +99,7 @@ static void add_figure(ch_str *b, const ch_report_data *d, int metric, const cha
     ch_str_add(b, "<span class=\"to\">");
     ch_add_value(b, metric, y.value);
     ch_str_add(b, "</span> <small>%</small></p>");
-    open_track(b, "main", 18);
+    open_track(b, shares, "main", 18);
     if (d->n_arms > 1) {
         add_joint(b, x.value, y.value, 9);
         add_dot(b, "o", place(shares, x.value), 9, 4);
@@ -132,7 +144,7 @@ static void add_arm_cell(ch_str *b, const ch_report_data *d, int64_t i, int metr
     ch_stat s = d->arms[i].measure.all[metric];
     int main_arm = i == ch_report_main_arm(d);
     ch_str_addf(b, "<td data-l=\"%s\">", label);
-    open_track(b, main_arm ? "main" : "", 22);
+    open_track(b, shares, main_arm ? "main" : "", 22);
     if (i > 0)
         add_upright(b, "ref", place(shares, d->arms[0].measure.all[metric].value), 22);
     add_whisker(b, shares, s, i == 0 && !main_arm ? "o" : "d", 11);
@@ -141,28 +153,26 @@ static void add_arm_cell(ch_str *b, const ch_report_data *d, int64_t i, int metr
     ch_str_add(b, "</td>");
 }
 
-static void open_plot(ch_str *b, const char *class, const char *first)
+static void open_plot(ch_str *b, const char *class, const char *first, const char *unit)
 {
-    ch_str_addf(
-        b,
-        "<table class=\"plot %s\"><thead><tr><th scope=\"col\">%s</th>"
-        "<th scope=\"col\">Consistency (CR)</th><th scope=\"col\">Accuracy</th></tr></thead>"
-        "<tbody>\n",
-        class, first);
+    ch_str_addf(b,
+                "<table class=\"plot %s\"><thead><tr><th scope=\"col\">%s</th>"
+                "<th scope=\"col\">Consistency (CR), %s</th><th scope=\"col\">Accuracy, "
+                "%s</th></tr></thead><tbody>\n",
+                class, first, unit, unit);
 }
 
-static void close_plot(ch_str *b, const char *const labels[5], const char *open, const char *close)
+/* The tick row; open and close stand around each. Closes the section too. */
+static void close_plot(ch_str *b, axis a, int is_signed, const char *open, const char *close)
 {
     ch_str_add(b, "</tbody><tfoot><tr><th></th>");
     for (int i = 0; i < 2; i++) {
         ch_str_addf(b, "<td>%s", open);
-        add_ticks(b, labels);
+        add_ticks(b, a, is_signed);
         ch_str_addf(b, "%s</td>", close);
     }
     ch_str_add(b, "</tr></tfoot></table>\n</section>\n");
 }
-
-static const char *const percent_ticks[5] = {"0", "25", "50", "75", "100 %"};
 
 void ch_html_arms(ch_str *b, const ch_report_data *d)
 {
@@ -170,7 +180,7 @@ void ch_html_arms(ch_str *b, const ch_report_data *d)
         b, "Every arm, measured the same way",
         "Dot: what was measured. Bar: its 95 % interval. Dotted line: where the first arm "
         "stands.");
-    open_plot(b, "", "Arm");
+    open_plot(b, "", "Arm", "%");
     for (int64_t i = 0; i < d->n_arms; i++) {
         ch_str_add(b, "<tr>");
         add_arm_name(b, d, i);
@@ -178,23 +188,36 @@ void ch_html_arms(ch_str *b, const ch_report_data *d)
         add_arm_cell(b, d, i, CH_M_ACC, "Accuracy");
         ch_str_add(b, "</tr>\n");
     }
-    close_plot(b, percent_ticks, "", "");
+    close_plot(b, shares, 0, "", "");
 }
 
-static double reach(const ch_stat *diff)
+static void reach(const ch_stat *diff, double *low, double *high)
 {
     static const int metrics[] = {CH_M_CR, CH_M_ACC};
-    double most = 0;
-    for (int i = 0; i < 2; i++)
-        most = fmax(most, fmax(fabs(diff[metrics[i]].low), fabs(diff[metrics[i]].high)));
-    return most;
+    for (int i = 0; i < 2; i++) {
+        *low = fmin(*low, diff[metrics[i]].low);
+        *high = fmax(*high, diff[metrics[i]].high);
+    }
+}
+
+/* An axis around 0 with at most 6 even steps. */
+static axis around_zero(double low, double high)
+{
+    static const double step[] = {0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25};
+    const int n = (int)(sizeof step / sizeof *step);
+    for (int i = 0; i < n; i++) {
+        double below = ceil(-low / step[i]), above = ceil(high / step[i]);
+        if (below + above > 0 && below + above <= 6)
+            return (axis){-below * step[i], above * step[i], (int64_t)(below + above)};
+    }
+    return low == high ? (axis){-0.01, 0.01, 2} : (axis){-1, 1, 4};
 }
 
 static void add_diff_cell(ch_str *b, axis a, int metric, ch_stat s, int main_arm, const char *label)
 {
     ch_str_addf(b, "<td data-l=\"%s\">", label);
-    open_track(b, main_arm ? "main" : "", 22);
-    add_upright(b, "z", 50, 22);
+    open_track(b, a, main_arm ? "main" : "", 22);
+    add_upright(b, "z", place(a, 0), 22);
     add_whisker(b, a, s, "d", 11);
     ch_str_add(b, "</svg><div class=\"num\">");
     ch_html_verdict(b, metric, s);
@@ -218,17 +241,16 @@ static void add_diff_row(ch_str *b, axis a, const char *name, const char *other,
  */
 static void add_diff_table(ch_str *b, const ch_report_data *d, int versus)
 {
-    double most = 0;
+    double low = 0, high = 0;
     for (int64_t i = 0; i < d->n_arms; i++) {
         const ch_report_arm *a = &d->arms[i];
         if (versus && ch_has_text(a->versus))
-            most = fmax(most, reach(a->versus_diff));
+            reach(a->versus_diff, &low, &high);
         else if (!versus && a->has_diff)
-            most = fmax(most, reach(a->diff));
+            reach(a->diff, &low, &high);
     }
-    double points = fmax(2, 2 * ceil(50 * most)); /* even, so that half of it is a whole number */
-    axis around = {-points / 100, points / 100};
-    open_plot(b, "", versus ? "Against another arm" : "Against the first arm");
+    axis around = around_zero(low, high);
+    open_plot(b, "", versus ? "Against another arm" : "Against the first arm", "points");
     for (int64_t i = 0; i < d->n_arms; i++) {
         const ch_report_arm *a = &d->arms[i];
         int main_arm = i == ch_report_main_arm(d);
@@ -237,18 +259,7 @@ static void add_diff_table(ch_str *b, const ch_report_data *d, int versus)
         else if (!versus && a->has_diff)
             add_diff_row(b, around, a->name, d->arms[0].name, a->diff, main_arm);
     }
-    char ticks[5][32];
-    const char *labels[5];
-    for (int i = 0; i <= 4; i++) {
-        double at = points * (i - 2) / 2;
-        snprintf(ticks[i], sizeof ticks[i], "%s%.0f%s",
-                 at < 0   ? CH_MINUS
-                 : at > 0 ? "+"
-                          : "",
-                 fabs(at), i == 4 ? " points" : "");
-        labels[i] = ticks[i];
-    }
-    close_plot(b, labels, "", "");
+    close_plot(b, around, 1, "", "");
 }
 
 void ch_html_diffs(ch_str *b, const ch_report_data *d)
@@ -266,10 +277,9 @@ void ch_html_diffs(ch_str *b, const ch_report_data *d)
         add_diff_table(b, d, 0);
     }
     if (to_other) {
-        ch_html_section(
-            b, "Does it beat the arm it must be held against?",
-            "The same, between two trained arms: what the extra stage brings beyond training "
-            "longer.");
+        ch_html_section(b, "Held against another trained arm",
+                        "The same between two trained arms. Against a control that had as many "
+                        "updates, this is what the method itself brings.");
         add_diff_table(b, d, 1);
     }
 }
@@ -280,7 +290,7 @@ static void add_task_cell(ch_str *b, const ch_report_data *d, int64_t t, int met
     double x = d->arms[0].measure.by_task[t][metric];
     double y = d->arms[ch_report_main_arm(d)].measure.by_task[t][metric];
     ch_str_addf(b, "<td data-l=\"%s\"><div class=\"cell\">", label);
-    open_track(b, "", 18);
+    open_track(b, shares, "", 18);
     if (d->n_arms > 1) {
         add_joint(b, x, y, 9);
         add_dot(b, "o", place(shares, x), 9, 4);
@@ -306,7 +316,7 @@ void ch_html_tasks(ch_str *b, const ch_report_data *d)
         "and a "
         "broken line: it fell</span>";
     ch_html_section(b, "Task by task", d->n_arms > 1 ? key : NULL);
-    open_plot(b, "small", "Task");
+    open_plot(b, "small", "Task", "%");
     for (int64_t t = 0; t < d->n_tasks; t++) {
         ch_str_add(b, "<tr><th scope=\"row\">");
         ch_html_text(b, d->tasks[t].name);
@@ -320,5 +330,5 @@ void ch_html_tasks(ch_str *b, const ch_report_data *d)
         add_task_cell(b, d, t, CH_M_ACC, "Accuracy");
         ch_str_add(b, "</tr>\n");
     }
-    close_plot(b, percent_ticks, "<div class=\"cell\">", "<span></span></div>");
+    close_plot(b, shares, 0, "<div class=\"cell\">", "<span></span></div>");
 }

@@ -97,10 +97,11 @@ static void add_panel(ch_str *b, const ch_report_arm *a, const frame *common)
     ch_str_add(b, "<figure><figcaption><span class=\"name\">");
     ch_html_text(b, a->name);
     ch_str_add(b, "</span><span class=\"desc\">");
+    ch_str_add(b, "at the end:");
     if (c->n_train)
-        ch_str_addf(b, "last train loss %.3f", c->train[c->n_train - 1]);
+        ch_str_addf(b, " train %.3f", c->train[c->n_train - 1]);
     if (c->n_dev)
-        ch_str_addf(b, "%slast dev loss %.3f", c->n_train ? ", " : "", c->dev[c->n_dev - 1]);
+        ch_str_addf(b, "%s dev %.3f", c->n_train ? "," : "", c->dev[c->n_dev - 1]);
     ch_str_addf(b, "</span></figcaption><svg class=\"c\" height=\"%d\" aria-hidden=\"true\">",
                 HEIGHT + 22);
     add_scale(b, &f);

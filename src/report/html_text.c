@@ -28,13 +28,13 @@ static void add_interval(ch_str *b, int metric, ch_stat s)
     ch_str_add(b, "]</span>");
 }
 
-static void add_metric_name(ch_str *b, int metric)
+static void add_metric_name(ch_str *b, int metric, const char *unit)
 {
     const ch_metric *m = &ch_metrics[metric];
     ch_str_add(b, "<tr><th scope=\"row\">");
     ch_html_text(b, m->title);
     if (m->percent)
-        ch_str_add(b, " <span class=\"unit\">%</span>");
+        ch_str_addf(b, " <span class=\"unit\">%s</span>", unit);
     ch_str_add(b, "</th>");
 }
 
@@ -45,7 +45,7 @@ static void add_diff_table(ch_str *b, const ch_report_data *d)
     ch_str_add(b, ", paired</h3>\n");
     add_head(b, d, 1, "Difference");
     for (int k = 0; k < CH_M_COUNT; k++) {
-        add_metric_name(b, k);
+        add_metric_name(b, k, "points");
         for (int64_t i = 1; i < d->n_arms; i++) {
             if (!d->arms[i].has_diff)
                 continue;
@@ -66,7 +66,7 @@ void ch_html_metrics(ch_str *b, const ch_report_data *d)
     ch_html_section(b, "All figures", "Shares in percent, with 95 % intervals.");
     add_head(b, d, 0, "Metric");
     for (int k = 0; k < CH_M_COUNT; k++) {
-        add_metric_name(b, k);
+        add_metric_name(b, k, "%");
         for (int64_t i = 0; i < d->n_arms; i++) {
             ch_stat s = d->arms[i].measure.all[k];
             ch_str_add(b, "<td>");
@@ -85,9 +85,9 @@ void ch_html_metrics(ch_str *b, const ch_report_data *d)
 static void add_group(ch_str *b, int64_t group)
 {
     if (group < 26)
-        ch_str_addf(b, " %c", (char)('A' + group));
+        ch_str_addf(b, "%c", (char)('A' + group));
     else
-        ch_str_addf(b, " A%lld", (long long)(group - 25));
+        ch_str_addf(b, "A%lld", (long long)(group - 25));
 }
 
 static void add_answer(ch_str *b, const ch_report_answer *a, const char *label)
@@ -95,6 +95,7 @@ static void add_answer(ch_str *b, const ch_report_answer *a, const char *label)
     ch_str_addf(b, "<td data-l=\"%s\"><div class=\"ans\"><span class=\"mark %s\">%s", label,
                 a->right ? "right" : "wrong",
                 a->right ? "\xE2\x9C\x93 right" : "\xE2\x9C\x97 wrong");
+    ch_str_add(b, "</span><span class=\"grp\">");
     add_group(b, a->group);
     ch_str_add(b, "</span>");
     if (a->text[strspn(a->text, " \t\r\n")]) {
@@ -198,9 +199,10 @@ void ch_html_terms(ch_str *b)
             "figure means collapse"};
     ch_html_section(b, "What the words mean", NULL);
     ch_str_add(
-        b, "<dl>\n<dt>Arm</dt><dd>one model that was measured: the base model or one trained from "
-           "it</dd>\n<dt>95 % interval</dt><dd>where the figure would lie in 95 of 100 tests with "
-           "other tasks and inputs of the same kind</dd>\n");
+        b,
+        "<dl>\n<dt>Arm</dt><dd>one model that was measured: the base model or one trained from "
+        "it</dd>\n<dt>95 % interval</dt><dd>where the figure lies in 95 of 100 resamplings of the "
+        "tasks and inputs</dd>\n");
     for (int k = 0; k < CH_M_COUNT; k++) {
         ch_str_add(b, "<dt>");
         ch_html_text(b, ch_metrics[k].title);

@@ -167,8 +167,8 @@ static void set_diff(table *t, int64_t row, char *name, const ch_stat *diff, con
     for (int c = 0; c < n; c++) {
         ch_verdict v = ch_diff_verdict(metrics[c], diff[metrics[c]]);
         ch_str b = {0};
+        ch_str_add(&b, v == CH_V_UNCLEAR ? "~ " : "");
         ch_add_diff(&b, metrics[c], diff[metrics[c]], "-");
-        ch_str_add(&b, v == CH_V_UNCLEAR ? " ~" : "  ");
         table_set(t, row, c + 1, ch_str_take(&b), tint[v]);
     }
 }
