@@ -65,7 +65,7 @@ static void share_out(int64_t n, const int *weight, int64_t *want)
     int64_t left = n, weights = 0;
     for (int k = 0; k < N_SIDES; k++) {
         if (want[k] > 0)
-            left -= want[k];
+            left = want[k] < left ? left - want[k] : 0;
         weights += want[k] == 0 ? weight[k] : 0;
     }
     for (int k = 0; k < N_SIDES; k++) {
@@ -97,7 +97,7 @@ static void deal_inputs(maker *m, ch_share *h, const int64_t *want)
     int64_t *order = shuffled(m, t->name, STREAM_INPUTS, 0, t->n_items), *n;
     unsigned char *used = ch_new((size_t)t->n_items + 1, 1);
     for (int side = TEST; side < N_SIDES; side++)
-        *side_list(h, side, &n) = ch_new((size_t)want[side] + 1, sizeof(int64_t));
+        *side_list(h, side, &n) = ch_new((size_t)t->n_items + 1, sizeof(int64_t));
     for (int k = 0; k < 2 * N_SIDES; k++) {
         int pass = k / N_SIDES, side = k % N_SIDES;
         int64_t *list = *side_list(h, side, &n);
@@ -227,9 +227,9 @@ static ch_code split_wordings(maker *m, ch_share *h, int trained, int tested)
     count_wordings(m->o, n, trained, tested, &train, &test);
     int64_t *order = shuffled(m, t->name, STREAM_WORDINGS, 1, n);
     unsigned char *used = ch_new((size_t)n + 1, 1);
-    h->test_w = ch_new((size_t)test + 1, sizeof *h->test_w);
+    h->test_w = ch_new((size_t)n + 1, sizeof *h->test_w);
     h->n_test_w = deal_wordings(m, t, order, used, TEST, test, h->test_w);
-    h->train_w = ch_new((size_t)train + 2, sizeof *h->train_w);
+    h->train_w = ch_new((size_t)n + 2, sizeof *h->train_w);
     h->n_train_w = deal_wordings(m, t, order, used, TRAIN, train, h->train_w + 1);
     for (int64_t k = 1; k <= n; k++)
         m->s->n_left_out += !used[k] && *side_of(&m->wordings, t->wordings[k - 1]) != FREE;

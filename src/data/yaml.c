@@ -29,9 +29,11 @@ static void listen(cyaml_log_t level, void *ctx, const char *fmt, va_list args)
     if (!strncmp(text, "Backtrace", 9))
         return;
     const char *at = strstr(text, "(line: ");
-    if (at && !c->place[0])
+    /* Of a key libcyaml tells where the event before it stood: worse than nothing. */
+    int of_key = strstr(c->first, "key") || strstr(c->first, "field");
+    if (at && !c->place[0] && c->first[0] && !of_key)
         snprintf(c->place, sizeof c->place, "%.*s", (int)strcspn(at + 1, ")"), at + 1);
-    if (c->first[0])
+    if (c->first[0] || text[0] == ' ')
         return;
     snprintf(c->first, sizeof c->first, "%s", text);
     if (!strncmp(text, "Unexpected key: ", 16))
