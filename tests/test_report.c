@@ -168,11 +168,57 @@ static void html_marks_right_and_wrong_in_words(void **state)
 {
     fixture *x = *state;
     char *h = html(x, &x->d, "r.html");
-    contains(h, "\xE2\x9C\x93 right");
-    contains(h, "\xE2\x9C\x97 wrong");
+    contains(h, "mark right\">\xE2\x9C\x93 right</span><span class=\"grp\">B</span>"
+                "<div class=\"txt\">Billing<");
+    contains(h, "mark wrong\">\xE2\x9C\x97 wrong</span><span class=\"grp\">B</span>"
+                "<div class=\"txt\">sales<");
+    lacks(h, "mark right\">\xE2\x9C\x97");
+    lacks(h, "mark wrong\">\xE2\x9C\x93");
     contains(
         h, "Before: 4 different answers, 1 of 4 right. After: 2 different answers, 3 of 4 right.");
     contains(h, "(empty)");
+    free(h);
+}
+
+static void html_pictures_stand_where_the_numbers_are(void **state)
+{
+    fixture *x = *state;
+    char *h = html(x, &x->d, "r.html");
+    /* the three figures: number, dot and whisker of the main arm, the ring of the first */
+    contains(h, "9.9 \xE2\x86\x92 </span><span class=\"to\">76.8<");
+    contains(h, "0.4 \xE2\x86\x92 </span><span class=\"to\">64.6<");
+    contains(h, "0.0 \xE2\x86\x92 </span><span class=\"to\">57.3<");
+    contains(h, "class=\"o\" cx=\"9.90%\"");
+    contains(h, "class=\"w\" x1=\"74.40%\" x2=\"79.20%\"");
+    contains(h, "class=\"d\" cx=\"76.80%\"");
+    /* against the control the axis is -6..+2: -3.5 is at (6 - 3.5) / 8 */
+    contains(h, "class=\"d\" cx=\"31.25%\"");
+    contains(h, "~ cannot be told</b> \xE2\x88\x92"
+                "1.2 ");
+    contains(h, "worse</b> \xE2\x88\x92"
+                "3.5 ");
+    /* the first task: 0.8 of the arm's figure, and one that falls */
+    contains(h, "7.9 \xE2\x86\x92 61.4");
+    lacks(h, "class=\"j down");
+    free(h);
+    x->by_task[3][1][CH_M_ACC] = 0;
+    h = html(x, &x->d, "r.html");
+    contains(h, "class=\"j down\" x1=\"0.36%\" x2=\"0.00%\"");
+    contains(h, "0.4 \xE2\x86\x92 0.0 <span class=\"bad\"><b>\xE2\x96\xBC");
+    free(h);
+}
+
+static void html_draws_each_loss_at_its_height(void **state)
+{
+    fixture *x = *state;
+    static const int64_t step[] = {0, 50, 100};
+    static const double loss[] = {4, 1, 3};
+    x->arms[1].curve = (ch_report_curve){3, 0, step, loss, NULL, NULL};
+    x->d.n_arms = 2;
+    x->d.main_arm = 1;
+    char *h = html(x, &x->d, "r.html");
+    contains(h, "points=\"0.0,200.0 500.0,800.0 1000.0,400.0\""); /* of 0..5, downwards */
+    contains(h, "at the end: train 3.000<");
     free(h);
 }
 
@@ -211,6 +257,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(html_needs_no_network, setup, teardown),
         cmocka_unit_test_setup_teardown(html_tags_are_balanced, setup, teardown),
         cmocka_unit_test_setup_teardown(html_marks_right_and_wrong_in_words, setup, teardown),
+        cmocka_unit_test_setup_teardown(html_pictures_stand_where_the_numbers_are, setup, teardown),
+        cmocka_unit_test_setup_teardown(html_draws_each_loss_at_its_height, setup, teardown),
         cmocka_unit_test_setup_teardown(reports_without_examples_curves_or_diffs_are_whole, setup,
                                         teardown),
     };
