@@ -1,8 +1,8 @@
+#include <cmocka.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,13 +61,14 @@ static void every_field_s_default_can_be_written_and_read_again(void **state CH_
 {
     ch_recipe a, b;
     ch_err e;
-    assert_int_equal(read_text(&a,
-                               "model: \"a \\\"b\\\".gguf\"\nseed: 7\nsave: bf16\n"
-                               "data: {tasks: 't: x', overlong: drop}\ntrain: {lr: 3.25e-5}\n"
-                               "arms:\n- {name: one, title: 'A: \"B\"', objective: sft, steps: 9}\n"
-                               "- {name: two, objective: cat, from: one, lambda: 0.5, samples: 2}\n",
-                               &e),
-                     CH_OK);
+    assert_int_equal(
+        read_text(&a,
+                  "model: \"a \\\"b\\\".gguf\"\nseed: 7\nsave: bf16\n"
+                  "data: {tasks: 't: x', overlong: drop}\ntrain: {lr: 3.25e-5}\n"
+                  "arms:\n- {name: one, title: 'A: \"B\"', objective: sft, steps: 9}\n"
+                  "- {name: two, objective: cat, from: one, lambda: 0.5, samples: 2}\n",
+                  &e),
+        CH_OK);
     char *text = ch_recipe_text(&a);
     assert_int_equal(read_text(&b, text, &e), CH_OK);
     char *again = ch_recipe_text(&b);
@@ -93,13 +94,14 @@ static void an_arm_s_own_values_go_before_the_recipe_s(void **state CH_UNUSED)
 {
     ch_recipe r;
     ch_err e;
-    assert_int_equal(read_text(&r,
-                               "model: m\nseed: 5\ndata: {tasks: t}\ntrain: {steps: 40, lr: 2e-4}\n"
-                               "generate: {max_new: 24}\narms:\n- {name: a, objective: sft, steps: 9}\n"
-                               "- {name: c, objective: cat, from: a, lambda: 0.5, samples: 2, "
-                               "reward: reference, pool: true}\n",
-                               &e),
-                     CH_OK);
+    assert_int_equal(
+        read_text(&r,
+                  "model: m\nseed: 5\ndata: {tasks: t}\ntrain: {steps: 40, lr: 2e-4}\n"
+                  "generate: {max_new: 24}\narms:\n- {name: a, objective: sft, steps: 9}\n"
+                  "- {name: c, objective: cat, from: a, lambda: 0.5, samples: 2, "
+                  "reward: reference, pool: true}\n",
+                  &e),
+        CH_OK);
     assert_int_equal(r.n_arms, 3);
     assert_string_equal(r.arms[0].name, "base");
     const ch_arm *a = &r.arms[1], *c = &r.arms[2];
@@ -150,7 +152,8 @@ static void what_is_missing_or_does_not_fit_is_refused(void **state CH_UNUSED)
     REFUSED("model: m\ndata: {tasks: t}\narms: [{name: a, objective: sftt}]\n", "sftt",
             "did you mean sft?");
     REFUSED("model: m\ndata: {tasks: t}\narms: [{name: a/b, objective: sft}]\n", "a/b");
-    REFUSED("model: m\ndata: {tasks: t}\narms: [{name: a, objective: sft}, {name: a, objective: sft}]\n",
+    REFUSED("model: m\ndata: {tasks: t}\narms: [{name: a, objective: sft}, {name: a, objective: "
+            "sft}]\n",
             "two arms");
     REFUSED("model: m\ndata: {tasks: t}\narms: [{name: a, objective: sft, from: b}]\n", "\"b\"");
     REFUSED("model: m\ndata: {tasks: t}\narms: [{name: a, objective: none}]\n", "none");

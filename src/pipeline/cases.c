@@ -66,8 +66,9 @@ static char *question_of(const ch_reply *y)
     return ch_prompt_text(y->wording, y->input);
 }
 
-/* Fills the matrices of all judged cases with one call, so that the judge shares what prompts have in common.
- * Both answers are shown with the first wording's prompt: the judge compares them, not the wordings. */
+/* Fills the matrices of all judged cases with one call, so that the judge shares what prompts have
+ * in common. Both answers are shown with the first wording's prompt: the judge compares them, not
+ * the wordings. */
 static ch_code judge_cases(ch_cases *c, const ch_replies *r, ch_sim sim, ch_model *judge, ch_err *e)
 {
     int64_t n_w = r->n_wordings, n = 0, cap = 0, k, i, j;
@@ -79,8 +80,8 @@ static ch_code judge_cases(ch_cases *c, const ch_replies *r, ch_sim sim, ch_mode
         question[k] = question_of(&r->list[k * n_w]);
         for (i = 0; i < n_w; i++)
             for (j = i + 1; j < n_w; j++)
-                *CH_PUSH(pairs, n, cap) = (ch_judge_pair){
-                    question[k], c->list[k].answers[i], c->list[k].answers[j]};
+                *CH_PUSH(pairs, n, cap) =
+                    (ch_judge_pair){question[k], c->list[k].answers[i], c->list[k].answers[j]};
     }
     unsigned char *same = ch_new((size_t)n + 1, 1);
     double *margin = ch_new((size_t)n + 1, sizeof *margin);
@@ -149,9 +150,10 @@ static ch_code read_same_row(ch_cases *c, const ch_replies *r, int64_t k, json_t
     const char *bits = json_string_value(json_object_get(v, "same"));
     if (!task || !sim || !bits || strcmp(task, r->list[k * n].task) ||
         (int64_t)strlen(bits) != n * (n - 1) / 2 || strspn(bits, "01") != strlen(bits))
-        return ch_fail(e, CH_EUSER,
-                       "%s: line %lld does not belong to the answers beside it; delete it and run again", path,
-                       (long long)k + 1);
+        return ch_fail(
+            e, CH_EUSER,
+            "%s: line %lld does not belong to the answers beside it; delete it and run again", path,
+            (long long)k + 1);
     unsigned char *m = c->same + k * n * n;
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = (m[i * n + i] = 1, i + 1); j < n; j++)

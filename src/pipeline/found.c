@@ -26,7 +26,8 @@ static ch_code read_run(ch_found *f, ch_err *e)
     ch_code c = CH_OK;
     ch_recipe_init(&f->recipe);
     if (!ch_exists(recipe) || !ch_exists(info))
-        c = ch_fail(e, CH_EUSER, "%s: is no run directory: recipe.yaml or run.json is missing", f->dir);
+        c = ch_fail(e, CH_EUSER, "%s: is no run directory: recipe.yaml or run.json is missing",
+                    f->dir);
     if (c == CH_OK) {
         ch_recipe_release(&f->recipe);
         c = ch_recipe_read(&f->recipe, recipe, e);
@@ -63,7 +64,8 @@ static char *model_hash(const ch_found *f, const char *dir, int64_t arm)
 }
 
 /* Answers to other inputs than the base's cannot be compared in pairs. */
-static ch_code check_same_cases(const ch_found *f, const ch_found_arm *a, const char *path, ch_err *e)
+static ch_code check_same_cases(const ch_found *f, const ch_found_arm *a, const char *path,
+                                ch_err *e)
 {
     const ch_replies *x = &f->arms[0].replies, *y = &a->replies;
     int same = x->n == y->n && x->n_wordings == y->n_wordings;
@@ -72,7 +74,8 @@ static ch_code check_same_cases(const ch_found *f, const ch_found_arm *a, const 
                !strcmp(x->list[i].input, y->list[i].input) &&
                !strcmp(x->list[i].wording, y->list[i].wording);
     return same ? CH_OK
-                : ch_fail(e, CH_EUSER, "%s: answers other inputs than the base model did; run again to renew it",
+                : ch_fail(e, CH_EUSER,
+                          "%s: answers other inputs than the base model did; run again to renew it",
                           path);
 }
 
@@ -121,7 +124,8 @@ static ch_code read_arms(ch_found *f, ch_err *e)
         int there;
         CH_TRY(read_arm(f, i, &there, e));
         if (!there && i == 0)
-            return ch_fail(e, CH_EEMPTY, "%s: nothing was measured yet; chorus run %s/recipe.yaml goes on",
+            return ch_fail(e, CH_EEMPTY,
+                           "%s: nothing was measured yet; chorus run %s/recipe.yaml goes on",
                            f->dir, f->dir);
         if (!there)
             warn(f, ch_fmt("%s is not measured yet and is missing here.", f->recipe.arms[i].title));
@@ -190,7 +194,8 @@ static void fill_sim(ch_found *f)
         warn(f, ch_fmt("%lld test inputs did not fit into the model's context and were left out.",
                        (long long)dropped));
     if (judged && base)
-        warn(f, ch_dup("On free-form tasks the untrained base model says which answers mean the same, also of its own "
+        warn(f, ch_dup("On free-form tasks the untrained base model says which answers mean the "
+                       "same, also of its own "
                        "answers; a stronger judge (measure.judge) is to be preferred."));
 }
 

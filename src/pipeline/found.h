@@ -41,7 +41,8 @@ void ch_found_examples(ch_found *f);
 void ch_found_examples_release(ch_found *f);
 /* "SFT from base, instruction and wordings, 80 updates of 8". New string. */
 char *ch_found_about(const ch_recipe *r, const ch_arm *a);
-/* The found arm that f->arms[i] is best compared with, beside the base: its control, else what it started from. */
+/* The found arm that f->arms[i] is best compared with, beside the base: its control, else what it
+ * started from. */
 int64_t ch_found_versus(const ch_found *f, int64_t i);
 /* "unseen wordings and unseen inputs of the same tasks" */
 const char *ch_split_text(ch_split_by by);

@@ -80,7 +80,7 @@ char *ch_found_about(const ch_recipe *r, const ch_arm *a)
     int64_t from = ch_recipe_arm(r, a->from);
     if (!o)
         return ch_dup("as it is");
-    const char *on = o->uses_bad   ? "pairs of own answers"
+    const char *on = o->uses_bad  ? "pairs of own answers"
                      : a->augment ? "the instruction and its training wordings"
                                   : "the instruction as it is";
     return ch_fmt("%s from %s, on %s, %lld updates of %lld, lr %g", o->name,

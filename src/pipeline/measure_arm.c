@@ -33,7 +33,8 @@ static ch_code answers(ch_state *s, int64_t arm, const char *dir, ch_replies *r,
         if (c == CH_OK)
             c = ch_replies_write(r, path, e);
         if (c == CH_OK)
-            c = ch_stage_finish(&stage, json_pack("{s:I}", "dropped_inputs", (json_int_t)r->n_dropped), e);
+            c = ch_stage_finish(&stage,
+                                json_pack("{s:I}", "dropped_inputs", (json_int_t)r->n_dropped), e);
         ch_model_free(own);
         free(file);
     }
@@ -70,7 +71,8 @@ static ch_code check_judge(const char *dir, const ch_replies *r, const ch_hash *
     double agreement;
     ch_code c = ch_judge_check(r, judge, JUDGE_CHECK_PAIRS, &n, &agreement, e);
     if (c == CH_OK)
-        c = ch_stage_finish(&stage, json_pack("{s:I,s:f}", "pairs", (json_int_t)n, "agreement", agreement), e);
+        c = ch_stage_finish(
+            &stage, json_pack("{s:I,s:f}", "pairs", (json_int_t)n, "agreement", agreement), e);
     ch_stage_release(&stage);
     return c;
 }

@@ -1,5 +1,5 @@
-/* Measuring one model: its greedy answer to every (test wording, test input), which answers mean the same, and
- * the measures made of both. Used by a run and by `chorus measure`. */
+/* Measuring one model: its greedy answer to every (test wording, test input), which answers mean
+ * the same, and the measures made of both. Used by a run and by `chorus measure`. */
 #ifndef CH_PIPELINE_MEASURE_MODEL_H
 #define CH_PIPELINE_MEASURE_MODEL_H
 
@@ -7,6 +7,7 @@
 #include "measure/measure.h"
 #include "model/model.h"
 #include "pipeline/recipe.h"
+#include "report/report.h"
 
 /* One answer. Every text is owned, so that replies read from a file stand alone. */
 typedef struct {
@@ -30,15 +31,17 @@ typedef struct {
     const char *what; /* progress label */
 } ch_answer_how;
 
-/* Every task has the same number of wordings here: the smallest number of test wordings among the tasks.
- * Error: fewer than 2 wordings, or a prompt longer than the context (names its row). */
+/* Every task has the same number of wordings here: the smallest number of test wordings among the
+ * tasks. Error: fewer than 2 wordings, or a prompt longer than the context (names its row). */
 ch_code ch_replies_make(ch_replies *r, ch_model *m, const ch_split *s, const ch_answer_how *how,
                         ch_err *e) CH_CHECK_RESULT;
-/* Only the check: every test prompt is made and measured, nothing is answered. n_tokens: of all prompts;
- * n_rows: tokens left when shared prefixes count once. */
-ch_code ch_prompts_check(ch_model *m, const ch_split *s, const ch_answer_how *how, int64_t *n_prompts,
-                         int64_t *n_tokens, int64_t *n_rows, ch_err *e) CH_CHECK_RESULT;
-/* answers.jsonl: task, id, wording_index, wording, input, answer, gold, closed, exact, stopped, n_tokens. */
+/* Only the check: every test prompt is made and measured, nothing is answered. n_tokens: of all
+ * prompts; n_rows: tokens left when shared prefixes count once. */
+ch_code ch_prompts_check(ch_model *m, const ch_split *s, const ch_answer_how *how,
+                         int64_t *n_prompts, int64_t *n_tokens, int64_t *n_rows,
+                         ch_err *e) CH_CHECK_RESULT;
+/* answers.jsonl: task, id, wording_index, wording, input, answer, gold, closed, exact, stopped,
+ * n_tokens. */
 ch_code ch_replies_write(const ch_replies *r, const char *path, ch_err *e) CH_CHECK_RESULT;
 ch_code ch_replies_read(ch_replies *r, const char *path, ch_err *e) CH_CHECK_RESULT;
 void ch_replies_release(ch_replies *r);
@@ -55,21 +58,30 @@ typedef struct {
 } ch_cases;
 
 /* judge NULL: exact throughout (sim must not need one, see ch_sim_needs_judge). */
-ch_code ch_cases_make(ch_cases *c, const ch_replies *r, ch_sim sim, ch_model *judge, ch_err *e)
-    CH_CHECK_RESULT;
+ch_code ch_cases_make(ch_cases *c, const ch_replies *r, ch_sim sim, ch_model *judge,
+                      ch_err *e) CH_CHECK_RESULT;
 /* The same from a file that ch_same_write wrote for these replies. */
-ch_code ch_cases_read(ch_cases *c, const ch_replies *r, const char *same_path, ch_err *e)
-    CH_CHECK_RESULT;
+ch_code ch_cases_read(ch_cases *c, const ch_replies *r, const char *same_path,
+                      ch_err *e) CH_CHECK_RESULT;
 /* same.jsonl: task, id, sim, and the pairs (1,2), (1,3) .. (n-1,n) as a text of 0 and 1. */
-ch_code ch_same_write(const ch_cases *c, const ch_replies *r, const char *path, ch_err *e)
-    CH_CHECK_RESULT;
+ch_code ch_same_write(const ch_cases *c, const ch_replies *r, const char *path,
+                      ch_err *e) CH_CHECK_RESULT;
 void ch_cases_release(ch_cases *c);
 
 int ch_sim_needs_judge(ch_sim sim, const ch_replies *r);
-/* On pairs of different answers to closed tasks (at most `most`, evenly taken): *n asked, *agreement the share
- * in which the judge, too, calls them different. */
+/* On pairs of different answers to closed tasks (at most `most`, evenly taken): *n asked,
+ * *agreement the share in which the judge, too, calls them different. */
 ch_code ch_judge_check(const ch_replies *r, ch_model *judge, int64_t most, int64_t *n,
                        double *agreement, ch_err *e) CH_CHECK_RESULT;
+
+/* One model measured on every input and wording of r->data.tasks, as a report of one arm: r needs
+ * model, tasks and what stands in its sections data, generate and measure. answers_path: also
+ * written there; NULL: not. */
+typedef struct ch_measured ch_measured;
+ch_code ch_measure_model(ch_measured **out, const ch_recipe *r, ch_device *d, ch_model *m,
+                         const char *answers_path, ch_err *e) CH_CHECK_RESULT;
+const ch_report_data *ch_measured_data(const ch_measured *x);
+void ch_measured_free(ch_measured *x);
 
 /* A split that tests everything: every input under every wording, the instruction among them. */
 void ch_split_all(ch_split *s, const ch_tasks *t);

@@ -5,8 +5,9 @@
 #include "base/mem.h"
 #include "pipeline/run_internal.h"
 
-/* Where the candidates and the pairs of an arm are, and what they depend on. Arms that start from the same model with
- * the same settings share them, so a second objective costs its training alone. */
+/* Where the candidates and the pairs of an arm are, and what they depend on. Arms that start from
+ * the same model with the same settings share them, so a second objective costs its training alone.
+ */
 typedef struct {
     char *dir_c, *dir_p, *candidates, *rewards, *pairs;
     ch_stage stage_c, stage_p;
@@ -26,7 +27,8 @@ static void release_place(place *p)
     ch_stage_release(&p->stage_p);
 }
 
-static ch_stage make_stage(const ch_state *s, const ch_arm *a, const char *name, ch_str *b, char **dir)
+static ch_stage make_stage(const ch_state *s, const ch_arm *a, const char *name, ch_str *b,
+                           char **dir)
 {
     ch_hash h = ch_hash_bytes(ch_str_get(b), b->n);
     *dir = ch_fmt("%s/align/%s-%.8s", s->dir, a->from, h.hex);
@@ -87,15 +89,18 @@ static json_t *counts(const ch_candidates *c, const ch_groups *g)
         n[c->list[i].reward == CH_DISCARD ? 3 : c->list[i].reward]++;
     for (int64_t i = 0; i < g->n; i++)
         bad += g->list[i].n - 1;
-    ch_log(CH_INFO, "rewards: %lld right, %lld of the right type, %lld of another type, %lld unreadable; "
+    ch_log(CH_INFO,
+           "rewards: %lld right, %lld of the right type, %lld of another type, %lld unreadable; "
            "%lld groups with %lld pairs",
-           (long long)n[2], (long long)n[1], (long long)n[0], (long long)n[3], (long long)g->n, (long long)bad);
+           (long long)n[2], (long long)n[1], (long long)n[0], (long long)n[3], (long long)g->n,
+           (long long)bad);
     return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I}", "reward_2", (json_int_t)n[2], "reward_1",
                      (json_int_t)n[1], "reward_0", (json_int_t)n[0], "discarded", (json_int_t)n[3],
                      "groups", (json_int_t)g->n, "pairs", (json_int_t)bad);
 }
 
-/* Rewards and groups; g comes from the same ch_pairs on the same rows whether they were read or just made. */
+/* Rewards and groups; g comes from the same ch_pairs on the same rows whether they were read or
+ * just made. */
 static ch_code pairs(ch_groups *g, ch_candidates *c, const place *p, const ch_state *s, ch_model *m,
                      ch_err *e)
 {

@@ -15,8 +15,8 @@ static void add_task(json_t *kept, json_t *dropped, const ch_task *t, const ch_w
         if (!it->dropped)
             json_array_append_new(list, ch_json_text(it->text));
         else
-            json_array_append_new(bin, json_pack("{s:o,s:s}", "text", ch_json_text(it->text), "why",
-                                                 it->dropped));
+            json_array_append_new(
+                bin, json_pack("{s:o,s:s}", "text", ch_json_text(it->text), "why", it->dropped));
     }
     json_object_set_new(kept, t->name, list);
     json_t *one = json_object();
@@ -25,8 +25,9 @@ static void add_task(json_t *kept, json_t *dropped, const ch_task *t, const ch_w
     json_object_set_new(dropped, t->name, one);
 }
 
-static ch_code ask_all(ch_model *m, const ch_tasks *t, int64_t n, int64_t max_new, const char *prompt,
-                       json_t *kept, json_t *dropped, int64_t *n_kept, int64_t *n_dropped, ch_err *e)
+static ch_code ask_all(ch_model *m, const ch_tasks *t, int64_t n, int64_t max_new,
+                       const char *prompt, json_t *kept, json_t *dropped, int64_t *n_kept,
+                       int64_t *n_dropped, ch_err *e)
 {
     ch_progress bar;
     ch_progress_start(&bar, "wordings", "tasks", t->n);
@@ -48,7 +49,8 @@ static ch_code ask_all(ch_model *m, const ch_tasks *t, int64_t n, int64_t max_ne
     if (*n_kept)
         return CH_OK;
     return ch_fail(e, CH_EEMPTY,
-                   "the model wrote no usable wording for any task (%lld were dropped); give wordings in a file "
+                   "the model wrote no usable wording for any task (%lld were dropped); give "
+                   "wordings in a file "
                    "(data.wordings), or use a larger model",
                    (long long)*n_dropped);
 }

@@ -143,8 +143,9 @@ static ch_code check_name(const ch_arm *a, const char *where, ch_err *e)
                        "%s: an arm is named \"%s\"; letters, digits, _ and - make a name", where,
                        a->name);
     if (!strcmp(a->name, "align") || !strcmp(a->name, "judge"))
-        return ch_fail(e, CH_EUSER, "%s: an arm may not be named %s: the run keeps other things there",
-                       where, a->name);
+        return ch_fail(e, CH_EUSER,
+                       "%s: an arm may not be named %s: the run keeps other things there", where,
+                       a->name);
     return CH_OK;
 }
 
@@ -156,9 +157,10 @@ static ch_code check_arm(const ch_recipe *r, int64_t i, const char *where, ch_er
         return ch_fail(e, CH_EUSER, "%s: two arms are named %s", where, a->name);
     int64_t from = ch_recipe_arm(r, a->from);
     if (i > 0 && (from < 0 || from >= i))
-        return ch_fail(e, CH_EUSER,
-                       "%s: arm %s starts from \"%s\", which is no arm before it; base is the model",
-                       where, a->name, a->from);
+        return ch_fail(
+            e, CH_EUSER,
+            "%s: arm %s starts from \"%s\", which is no arm before it; base is the model", where,
+            a->name, a->from);
     if ((i == 0) != !strcmp(a->objective, "none"))
         return ch_fail(e, CH_EUSER, "%s: arm %s: objective none belongs to the arm base alone",
                        where, a->name);
@@ -194,12 +196,13 @@ ch_code ch_recipe_finish(ch_recipe *r, const char *where, ch_err *e)
     if (!r->model[0])
         return ch_fail(e, CH_EUSER, "%s: there is no model; wanted: model: FILE.gguf", where);
     if (!r->data.tasks[0])
-        return ch_fail(e, CH_EUSER, "%s: there are no tasks; wanted: data: tasks: FILE or DIRECTORY",
-                       where);
+        return ch_fail(e, CH_EUSER,
+                       "%s: there are no tasks; wanted: data: tasks: FILE or DIRECTORY", where);
     if (!r->run[0])
         return ch_fail(e, CH_EUSER, "%s: run is empty, a directory is wanted", where);
     if ((r->split.by == CH_SPLIT_FILES) != (r->data.test_tasks[0] != 0))
-        return ch_fail(e, CH_EUSER, "%s: split.by files and data.test_tasks belong together", where);
+        return ch_fail(e, CH_EUSER, "%s: split.by files and data.test_tasks belong together",
+                       where);
     if (!r->n_arms)
         default_arms(r);
     if (ch_recipe_arm(r, "base") < 0) {

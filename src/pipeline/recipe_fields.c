@@ -13,13 +13,29 @@ static const char *const rewards[] = {"self", "reference", "consensus", NULL};
 static const char *const sims[] = {"auto", "exact", "judge", NULL};
 
 #define AT(member) offsetof(ch_recipe, member)
-#define TEXT(s, k, m, def, help) {s, k, CH_F_TEXT, AT(m), def, 0, 0, NULL, help}
-#define INT(s, k, m, def, low, high, help) {s, k, CH_F_INT, AT(m), def, low, high, NULL, help}
-#define REAL(s, k, m, def, low, high, help) {s, k, CH_F_REAL, AT(m), def, low, high, NULL, help}
-#define CHOICE(s, k, m, def, list, help) {s, k, CH_F_CHOICE, AT(m), def, 0, 0, list, help}
-#define FLAG(s, k, m, def, help) {s, k, CH_F_FLAG, AT(m), def, 0, 0, NULL, help}
+#define TEXT(s, k, m, def, help)                                                                   \
+    {                                                                                              \
+        s, k, CH_F_TEXT, AT(m), def, 0, 0, NULL, help                                              \
+    }
+#define INT(s, k, m, def, low, high, help)                                                         \
+    {                                                                                              \
+        s, k, CH_F_INT, AT(m), def, low, high, NULL, help                                          \
+    }
+#define REAL(s, k, m, def, low, high, help)                                                        \
+    {                                                                                              \
+        s, k, CH_F_REAL, AT(m), def, low, high, NULL, help                                         \
+    }
+#define CHOICE(s, k, m, def, list, help)                                                           \
+    {                                                                                              \
+        s, k, CH_F_CHOICE, AT(m), def, 0, 0, list, help                                            \
+    }
+#define FLAG(s, k, m, def, help)                                                                   \
+    {                                                                                              \
+        s, k, CH_F_FLAG, AT(m), def, 0, 0, NULL, help                                              \
+    }
 
-/* [P] the paper, [I] our reading of it, [+] ours: see docs. clang-format off keeps one key a line. */
+/* [P] the paper, [I] our reading of it, [+] ours: see docs. clang-format off keeps one key a line.
+ */
 /* clang-format off */
 const ch_field ch_fields[] = {
     TEXT("", "model", model, "", "GGUF file of the model to measure and train"),

@@ -1,5 +1,6 @@
-/* Recipes as YAML. libcyaml checks the structure against a schema built from ch_fields, in which every value is
- * text; ch_field_set then reads the values, so that each refusal is a sentence of ours. */
+/* Recipes as YAML. libcyaml checks the structure against a schema built from ch_fields, in which
+ * every value is text; ch_field_set then reads the values, so that each refusal is a sentence of
+ * ours. */
 #include <cyaml/cyaml.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -182,7 +183,8 @@ static ch_code refuse(const schema *s, const char *path, const char *text, const
         return ch_fail(e, CH_EUSER, "%s: not YAML: %s", path, where[0] ? where : what);
     }
     return ch_fail(e, CH_EUSER, "%s: line %s: %s%s%s%s; see the recipe chapter of the manual", path,
-                   line[0] ? line : "1", what, where[0] ? " at \"" : "", where, where[0] ? "\"" : "");
+                   line[0] ? line : "1", what, where[0] ? " at \"" : "", where,
+                   where[0] ? "\"" : "");
 }
 
 static ch_code take_arm(ch_recipe *r, const schema *s, const raw_map *m, const char *path,

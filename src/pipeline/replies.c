@@ -8,7 +8,8 @@
 #include "pipeline/measure_model.h"
 #include "pipeline/stage.h"
 
-/* All prompts of a test, in the order of the replies; items under which one did not fit are left out. */
+/* All prompts of a test, in the order of the replies; items under which one did not fit are left
+ * out. */
 typedef struct {
     ch_seq *list;
     int64_t n, cap;
@@ -69,7 +70,8 @@ static ch_code make_prompt(ch_seq *q, int *fits, ch_model *m, const ch_share *sh
     *fits = c == CH_OK && q->n + how->max_new <= ctx;
     if (c == CH_OK && !*fits && how->overlong == CH_OVERLONG_REFUSE)
         c = ch_fail(e, CH_EUSER,
-                    "%s: the prompt has %lld tokens and the answer may have %lld, the model's context holds "
+                    "%s: the prompt has %lld tokens and the answer may have %lld, the model's "
+                    "context holds "
                     "%lld; shorten it, lower generate.max_new, or set data.overlong to drop",
                     row, (long long)q->n, (long long)how->max_new, (long long)ctx);
     if (c == CH_OK && !*fits)
@@ -120,10 +122,11 @@ static ch_code plan(prompts *p, ch_replies *r, ch_model *m, const ch_split *s,
     int64_t cap = 0;
     r->n_wordings = common_wordings(s);
     if (r->n_wordings < 2)
-        return ch_fail(e, CH_EUSER,
-                       "consistency needs at least 2 wordings of every tested task, there %s %lld; give tasks "
-                       "wordings, or let the model write them (data.wordings: paraphrase)",
-                       r->n_wordings == 1 ? "is" : "are", (long long)(r->n_wordings < 0 ? 0 : r->n_wordings));
+        return ch_fail(
+            e, CH_EUSER,
+            "consistency needs at least 2 wordings of every tested task, there %s %lld; give tasks "
+            "wordings, or let the model write them (data.wordings: paraphrase)",
+            r->n_wordings == 1 ? "is" : "are", (long long)(r->n_wordings < 0 ? 0 : r->n_wordings));
     for (int64_t t = 0; t < s->n; t++) {
         const ch_share *sh = &s->list[t];
         for (int64_t i = 0; sh->n_test_w && i < sh->n_test; i++) {
@@ -163,9 +166,8 @@ static ch_code answer_all(ch_replies *r, const prompts *p, ch_model *m, const ch
     ch_request *q = ch_new((size_t)p->n, sizeof *q);
     ch_answer *a = ch_new((size_t)p->n, sizeof *a);
     for (int64_t i = 0; i < p->n; i++)
-        q[i] = (ch_request){.ids = p->list[i].ids,
-                            .n = p->list[i].n,
-                            .how = {.top_p = 1, .max_new = how->max_new}};
+        q[i] = (ch_request){
+            .ids = p->list[i].ids, .n = p->list[i].n, .how = {.top_p = 1, .max_new = how->max_new}};
     ch_gen_opts g = {.batch = how->batch, .max_rows = how->max_rows, .what = how->what};
     ch_code c = ch_generate(m, q, p->n, &g, a, NULL, e);
     for (int64_t i = 0; i < p->n; i++) {
@@ -231,8 +233,9 @@ static ch_code read_row(ch_reply *y, json_t *v, const char *path, int64_t row, c
     const char *text[5];
     for (int k = 0; k < 5; k++)
         if (!(text[k] = json_string_value(json_object_get(v, keys[k]))))
-            return ch_fail(e, CH_EUSER, "%s: line %lld: no text \"%s\"; a line of answers.jsonl has it",
-                           path, (long long)row, keys[k]);
+            return ch_fail(e, CH_EUSER,
+                           "%s: line %lld: no text \"%s\"; a line of answers.jsonl has it", path,
+                           (long long)row, keys[k]);
     json_t *gold = json_object_get(v, "gold");
     if (!json_array_size(gold))
         return ch_fail(e, CH_EUSER, "%s: line %lld: \"gold\" must be a list of texts", path,
@@ -256,7 +259,8 @@ static ch_code read_row(ch_reply *y, json_t *v, const char *path, int64_t row, c
     return CH_OK;
 }
 
-/* Case = a run of lines with equal task and id; all runs must be equally long and hold the same wordings count. */
+/* Case = a run of lines with equal task and id; all runs must be equally long and hold the same
+ * wordings count. */
 static ch_code find_cases(ch_replies *r, const char *path, ch_err *e)
 {
     int64_t n_w = 0;
@@ -266,16 +270,18 @@ static ch_code find_cases(ch_replies *r, const char *path, ch_err *e)
         n_w++;
     r->n_wordings = n_w;
     if (n_w < 2 || r->n % n_w)
-        return ch_fail(e, CH_EUSER,
-                       "%s: %lld answers in groups of %lld; every input needs the same number, at least 2, of "
-                       "neighbouring lines",
-                       path, (long long)r->n, (long long)n_w);
+        return ch_fail(
+            e, CH_EUSER,
+            "%s: %lld answers in groups of %lld; every input needs the same number, at least 2, of "
+            "neighbouring lines",
+            path, (long long)r->n, (long long)n_w);
     for (int64_t i = 0; i < r->n; i++) {
         const ch_reply *a = &r->list[i - i % n_w], *b = &r->list[i];
         if (strcmp(a->task, b->task) || strcmp(a->input, b->input))
-            return ch_fail(e, CH_EUSER,
-                           "%s: line %lld belongs to another input than the %lld lines it stands with", path,
-                           (long long)i + 1, (long long)n_w);
+            return ch_fail(
+                e, CH_EUSER,
+                "%s: line %lld belongs to another input than the %lld lines it stands with", path,
+                (long long)i + 1, (long long)n_w);
     }
     return CH_OK;
 }

@@ -14,7 +14,8 @@
 #include "pipeline/found.h"
 #include "pipeline/run_internal.h"
 
-/* The first line in which two texts of "key: value" lines differ, as "key: old value, now new value". */
+/* The first line in which two texts of "key: value" lines differ, as "key: old value, now new
+ * value". */
 static void first_difference(char *out, size_t size, const char *was, const char *now)
 {
     while (*was && *now) {
@@ -43,7 +44,8 @@ static ch_code check_dir(const ch_recipe *r, const ch_run_opts *o, ch_err *e)
     char *path = ch_path(r->run, "recipe.yaml");
     ch_code c = CH_OK;
     if (n && !ch_exists(path))
-        c = ch_fail(e, CH_EUSER, "%s: is not empty and holds no run; a new or an empty directory is wanted",
+        c = ch_fail(e, CH_EUSER,
+                    "%s: is not empty and holds no run; a new or an empty directory is wanted",
                     r->run);
     if (c == CH_OK && n && !o->fresh) {
         ch_recipe old;
@@ -55,7 +57,8 @@ static ch_code check_dir(const ch_recipe *r, const ch_run_opts *o, ch_err *e)
             if (strcmp(was, now)) {
                 first_difference(what, sizeof what, was, now);
                 c = ch_fail(e, CH_EUSER,
-                            "%s: holds a run of another recipe (%s); name another directory with run:, or start "
+                            "%s: holds a run of another recipe (%s); name another directory with "
+                            "run:, or start "
                             "over with --fresh",
                             r->run, what);
             }
@@ -145,13 +148,15 @@ static ch_code write_split(const ch_state *s, ch_err *e)
     for (int64_t i = 0; i < s->split.n; i++) {
         const ch_share *h = &s->split.list[i];
         json_t *t = json_object();
-        json_object_set_new(t, "kind", json_string(h->task->kind == CH_KIND_CLOSED ? "closed" : "free"));
+        json_object_set_new(t, "kind",
+                            json_string(h->task->kind == CH_KIND_CLOSED ? "closed" : "free"));
         json_object_set_new(t, "train_wordings", wordings_of(h->task, h->train_w, h->n_train_w));
         json_object_set_new(t, "test_wordings", wordings_of(h->task, h->test_w, h->n_test_w));
         json_object_set_new(t, "train_inputs", ids_of(h->task, h->train, h->n_train));
         json_object_set_new(t, "dev_inputs", ids_of(h->task, h->dev, h->n_dev));
         json_object_set_new(t, "test_inputs", ids_of(h->task, h->test, h->n_test));
-        char *name = ch_fmt("%s%s", h->task->name, json_object_get(v, h->task->name) ? " (test)" : "");
+        char *name =
+            ch_fmt("%s%s", h->task->name, json_object_get(v, h->task->name) ? " (test)" : "");
         json_object_set_new(v, name, t);
         free(name);
     }
@@ -167,7 +172,8 @@ static ch_code reload(ch_tasks *t, const char *from, const char *side, int64_t m
     return ch_tasks_load(t, from, side, max_items, e);
 }
 
-/* data.wordings: paraphrase. The list of a task depends on its instruction, so both sides are asked for at once. */
+/* data.wordings: paraphrase. The list of a task depends on its instruction, so both sides are asked
+ * for at once. */
 static ch_code paraphrase(ch_state *s, int64_t *dropped, ch_err *e)
 {
     const ch_recipe *r = s->r;
@@ -191,12 +197,14 @@ static ch_code paraphrase(ch_state *s, int64_t *dropped, ch_err *e)
         for (int64_t i = 0; i < s->test_tasks.n; i++)
             all.list[all.n++] = s->test_tasks.list[i];
         c = ch_paraphrase_tasks(s->base, &all, r->paraphrase.n, r->paraphrase.max_new,
-                                r->paraphrase.prompt[0] ? r->paraphrase.prompt : NULL, path, bin, &kept,
-                                dropped, e);
+                                r->paraphrase.prompt[0] ? r->paraphrase.prompt : NULL, path, bin,
+                                &kept, dropped, e);
         free(all.list); /* borrowed tasks */
         if (c == CH_OK)
-            c = ch_stage_finish(&stage, json_pack("{s:I,s:I}", "kept", (json_int_t)kept, "dropped",
-                                                  (json_int_t)*dropped), e);
+            c = ch_stage_finish(
+                &stage,
+                json_pack("{s:I,s:I}", "kept", (json_int_t)kept, "dropped", (json_int_t)*dropped),
+                e);
     } else {
         json_t *v = ch_stage_result(&stage);
         *dropped = json_integer_value(json_object_get(v, "dropped"));
@@ -259,7 +267,8 @@ ch_code ch_run(const ch_recipe *r, const ch_run_opts *o, ch_err *e)
     }
     if (c == CH_ESTOP && e) {
         *e = (ch_err){0};
-        ch_fail(e, CH_ESTOP, "stopped; all that was done so far is kept: chorus run %s/recipe.yaml goes on",
+        ch_fail(e, CH_ESTOP,
+                "stopped; all that was done so far is kept: chorus run %s/recipe.yaml goes on",
                 r->run);
     }
     ch_state_release(&s);

@@ -1,5 +1,6 @@
-/* The whole pipeline in a run directory. Each stage is skipped when nothing that it depends on has changed; a run
- * that was interrupted or killed goes on where it stood, and ends with the same bytes.
+/* The whole pipeline in a run directory. Each stage is skipped when nothing that it depends on has
+ * changed; a run that was interrupted or killed goes on where it stood, and ends with the same
+ * bytes.
  *
  *   RUN/recipe.yaml               what was run, every key
  *   RUN/split.json                which inputs and wordings were trained on, watched and tested
@@ -21,11 +22,12 @@ typedef struct {
     int train_only; /* no measuring and no report */
 } ch_run_opts;
 
-/* CH_ESTOP after an interrupt: the same call goes on. Nothing is written before recipe, model, tasks, split and the
- * length of every row were found good. */
+/* CH_ESTOP after an interrupt: the same call goes on. Nothing is written before recipe, model,
+ * tasks, split and the length of every row were found good. */
 ch_code ch_run(const ch_recipe *r, const ch_run_opts *o, ch_err *e) CH_CHECK_RESULT;
 
-/* Loads and tokenises everything, times a few rows, and writes rows, tokens, memory and time (estimates) to out. */
+/* Loads and tokenises everything, times a few rows, and writes rows, tokens, memory and time
+ * (estimates) to out. */
 ch_code ch_dry_run(const ch_recipe *r, FILE *out, int json, ch_err *e) CH_CHECK_RESULT;
 
 /* A finished or partly finished run, read back from its files alone. d borrows from f. */
@@ -37,9 +39,9 @@ void ch_found_free(ch_found *f);
 /* results.json and report.html into dir. */
 ch_code ch_run_write_report(const char *dir, const ch_report_data *d, ch_err *e) CH_CHECK_RESULT;
 
-/* Asks m for n wordings of every task and writes two JSON files: path maps a task's name to its list, dropped_path
- * (may be NULL) to a list of {text, why}. Counts are of wordings kept and dropped. Error: CH_EEMPTY when no task
- * kept one. */
+/* Asks m for n wordings of every task and writes two JSON files: path maps a task's name to its
+ * list, dropped_path (may be NULL) to a list of {text, why}. Counts are of wordings kept and
+ * dropped. Error: CH_EEMPTY when no task kept one. */
 ch_code ch_paraphrase_tasks(ch_model *m, const ch_tasks *t, int64_t n, int64_t max_new,
                             const char *prompt_path, const char *path, const char *dropped_path,
                             int64_t *kept, int64_t *dropped, ch_err *e) CH_CHECK_RESULT;

@@ -31,7 +31,8 @@ void ch_run_drop_base(ch_state *s);
 ch_answer_how ch_answer_how_of(const ch_recipe *r, const char *what);
 ch_code ch_run_stopped(const ch_state *s, ch_err *e); /* CH_ESTOP when interrupted */
 
-/* train_arm.c: candidates and pairs when the objective needs them, then the training. s->made[arm] is set. */
+/* train_arm.c: candidates and pairs when the objective needs them, then the training. s->made[arm]
+ * is set. */
 ch_code ch_run_train(ch_state *s, int64_t arm, ch_err *e) CH_CHECK_RESULT;
 /* RUN/<arm>/model.gguf, or the recipe's model for the base. New string. */
 char *ch_run_model_path(const ch_state *s, int64_t arm);
@@ -39,13 +40,15 @@ char *ch_run_model_path(const ch_state *s, int64_t arm);
 ch_code ch_run_rows(const ch_state *s, const ch_model *m, const ch_arm *a, ch_groups *train,
                     ch_groups *dev, int64_t *dropped, ch_err *e) CH_CHECK_RESULT;
 
-/* depends.c: "key: value" lines for hashes. Every value of a section that an arm resolved to, but those named in
- * `but` (NULL-terminated). */
+/* depends.c: "key: value" lines for hashes. Every value of a section that an arm resolved to, but
+ * those named in `but` (NULL-terminated). */
 void ch_depends_on_arm(ch_str *b, const ch_state *s, const ch_arm *a, const char *section,
                        const char *const *but);
 void ch_depends_on_device(ch_str *b, const ch_state *s);
-/* The log-probabilities that objectives with a reference need, by the model training starts from. */
-ch_code ch_run_reference(ch_groups *g, ch_model *from, const ch_recipe *r, ch_err *e) CH_CHECK_RESULT;
+/* The log-probabilities that objectives with a reference need, by the model training starts from.
+ */
+ch_code ch_run_reference(ch_groups *g, ch_model *from, const ch_recipe *r,
+                         ch_err *e) CH_CHECK_RESULT;
 
 /* pairs.c: RUN/align/<from>-<hash>/ for an objective that uses bad answers. *hash: of the pairs. */
 ch_code ch_run_pairs(ch_state *s, int64_t arm, ch_groups *g, ch_model *from, ch_hash *hash,

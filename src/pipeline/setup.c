@@ -19,7 +19,8 @@ ch_code ch_run_stopped(const ch_state *s, ch_err *e)
 {
     if (!ch_interrupted())
         return CH_OK;
-    return ch_fail(e, CH_ESTOP, "stopped; everything done so far is kept: chorus run %s/recipe.yaml goes on",
+    return ch_fail(e, CH_ESTOP,
+                   "stopped; everything done so far is kept: chorus run %s/recipe.yaml goes on",
                    s->dir);
 }
 
@@ -91,8 +92,8 @@ ch_code ch_state_load(ch_state *s, const ch_recipe *r, ch_err *e)
     CH_TRY(ch_tasks_load(&s->tasks, r->data.tasks, side, r->data.max_items, e));
     if (r->split.by == CH_SPLIT_FILES)
         CH_TRY(ch_tasks_load(&s->test_tasks, r->data.test_tasks, side, r->data.max_items, e));
-    CH_TRY(ch_device_open(&s->device, (ch_precision)r->precision, (ch_isa)r->isa, (int)r->threads,
-                          e));
+    CH_TRY(
+        ch_device_open(&s->device, (ch_precision)r->precision, (ch_isa)r->isa, (int)r->threads, e));
     ch_log(CH_INFO, "computes in %s", ch_device_text(s->device));
     ch_model *m;
     CH_TRY(ch_run_base(s, &m, e));
@@ -110,7 +111,8 @@ static ch_code check_rows(ch_state *s, ch_err *e)
         return CH_OK;
     ch_groups g;
     int drop = s->r->data.overlong == CH_OVERLONG_DROP;
-    CH_TRY(ch_sft_groups(&g, s->base, &s->split, 1, 0, s->r->data.max_len, drop, &s->dropped_rows, e));
+    CH_TRY(
+        ch_sft_groups(&g, s->base, &s->split, 1, 0, s->r->data.max_len, drop, &s->dropped_rows, e));
     ch_groups_release(&g);
     CH_TRY(ch_sft_groups(&g, s->base, &s->split, 1, 1, s->r->data.max_len, drop, &n, e));
     ch_groups_release(&g);

@@ -1,5 +1,5 @@
-/* Stages of a run: a stage is done when its done file holds the hash of everything it depends on. The run
- * directory's files are flat: <dir>/<stage>.done.json beside what the stage wrote. */
+/* Stages of a run: a stage is done when its done file holds the hash of everything it depends on.
+ * The run directory's files are flat: <dir>/<stage>.done.json beside what the stage wrote. */
 #ifndef CH_PIPELINE_STAGE_H
 #define CH_PIPELINE_STAGE_H
 
@@ -19,7 +19,8 @@ ch_stage ch_stage_make(const char *dir, const char *name, ch_str *depends);
 void ch_stage_release(ch_stage *s);
 /* 1 when the done file holds this hash and every file (NULL-terminated paths) is there. */
 int ch_stage_is_done(const ch_stage *s, const char *const *files);
-/* Writes the done file; extra (may be NULL) is kept under "result" and its reference is taken over. */
+/* Writes the done file; extra (may be NULL) is kept under "result" and its reference is taken over.
+ */
 ch_code ch_stage_finish(const ch_stage *s, json_t *extra, ch_err *e) CH_CHECK_RESULT;
 /* "result" of the done file; NULL when there is none. New reference. */
 json_t *ch_stage_result(const ch_stage *s);

@@ -60,7 +60,8 @@ ch_code ch_run_rows(const ch_state *s, const ch_model *m, const ch_arm *a, ch_gr
     if (dropped)
         *dropped = 0;
     if (train)
-        CH_TRY(ch_sft_groups(train, m, &s->split, a->augment, 0, s->r->data.max_len, drop, dropped, e));
+        CH_TRY(ch_sft_groups(train, m, &s->split, a->augment, 0, s->r->data.max_len, drop, dropped,
+                             e));
     if (!dev)
         return CH_OK;
     int augment = a->augment || obj->uses_bad;
@@ -89,13 +90,14 @@ ch_code ch_run_reference(ch_groups *g, ch_model *from, const ch_recipe *r, ch_er
     return c;
 }
 
-/* A checkpoint of other settings than today's is of no use: ch_train would refuse it. The hash file is replaced
- * last, so that a kill in between only repeats this. */
+/* A checkpoint of other settings than today's is of no use: ch_train would refuse it. The hash file
+ * is replaced last, so that a kill in between only repeats this. */
 static ch_code clean_train_dir(const char *dir, const char *hash, ch_err *e)
 {
     CH_TRY(ch_make_dir(dir, e));
     char *mark = ch_path(dir, "stage.hash"), *was = NULL;
-    int same = ch_exists(mark) && ch_file_read(mark, &was, NULL, NULL) == CH_OK && !strcmp(was, hash);
+    int same =
+        ch_exists(mark) && ch_file_read(mark, &was, NULL, NULL) == CH_OK && !strcmp(was, hash);
     ch_code c = CH_OK;
     char **names = NULL;
     int64_t n;
@@ -165,8 +167,8 @@ static ch_code save(const ch_state *s, const job *j, const ch_model *m, const ch
     CH_TRY(ch_model_save(m, j->model_path, (ch_save_type)s->r->save, &origin, e));
     CH_TRY(ch_hash_file(j->model_path, &h, e));
     json_t *v = json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "model_sha256", h.hex, "steps",
-                          (json_int_t)r->steps_done, "best_step", (json_int_t)r->best_step, "groups",
-                          (json_int_t)g->n, "dropped_rows", (json_int_t)dropped, "tokens",
+                          (json_int_t)r->steps_done, "best_step", (json_int_t)r->best_step,
+                          "groups", (json_int_t)g->n, "dropped_rows", (json_int_t)dropped, "tokens",
                           (json_int_t)r->tokens, "rows", (json_int_t)r->rows, "last_loss",
                           ch_json_real(r->last_loss), "best_dev", ch_json_real(r->best_dev));
     CH_TRY(ch_stage_finish(&j->stage, v, e));
@@ -190,7 +192,8 @@ static ch_code train(ch_state *s, const job *j, int64_t arm, ch_model *m, ch_err
     if (c == CH_OK) {
         ch_log(CH_INFO, "%s: %s on %lld groups, %lld updates of %lld", j->arm->name, j->obj->name,
                (long long)data.n, (long long)j->arm->train.steps, (long long)j->arm->train.batch);
-        c = ch_train(m, j->obj, &data, &dev, &j->arm->train, j->train_dir, j->stage.hash.hex, &result, e);
+        c = ch_train(m, j->obj, &data, &dev, &j->arm->train, j->train_dir, j->stage.hash.hex,
+                     &result, e);
     }
     if (c == CH_OK)
         c = save(s, j, m, &result, &data, dropped, e);

@@ -1,0 +1,227 @@
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/cli.h"
+
+static void take_table(ch_args *a, const ch_opt *o)
+{
+    for (; o && o->name; o++) {
+        CH_MUST(a->n_opts < CH_MAX_OPTS);
+        a->opts[a->n_opts++] = o;
+    }
+}
+
+static ch_code unknown_option(const ch_args *a, const char *word, ch_err *e)
+{
+    const char *names[CH_MAX_OPTS + 1];
+    for (int i = 0; i < a->n_opts; i++)
+        names[i] = a->opts[i]->name;
+    names[a->n_opts] = NULL;
+    const char *near = ch_nearest(word, names);
+    return ch_fail(e, CH_EUSER,
+                   "chorus %s: there is no option --%s%s%s%s; chorus %s --help lists them",
+                   a->cmd->name, word, near ? "; did you mean --" : "", near ? near : "",
+                   near ? "?" : "", a->cmd->name);
+}
+
+static ch_code find_command(ch_args *a, const char *word, ch_err *e)
+{
+    const char *names[32];
+    int n = 0;
+    for (const ch_cmd *c = ch_commands; c->name; c++) {
+        names[n++] = c->name;
+        if (!strcmp(c->name, word))
+            a->cmd = c;
+    }
+    names[n] = NULL;
+    if (a->cmd)
+        return CH_OK;
+    const char *near = ch_nearest(word, names);
+    return ch_fail(e, CH_EUSER, "chorus: there is no command %s%s%s%s; chorus --help lists them",
+                   word, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
+static ch_code check_number(const ch_args *a, const ch_opt *o, const char *v, ch_err *e)
+{
+    char *end;
+    errno = 0;
+    double x = strtod(v, &end);
+    int whole = o->type == CH_O_INT;
+    if (!v[0] || *end || errno || !isfinite(x) || (whole && (x != floor(x) || fabs(x) > 1e15)) ||
+        x < 0)
+        return ch_fail(e, CH_EUSER, "chorus %s: --%s is \"%s\", a %s of 0 or more is wanted",
+                       a->cmd->name, o->name, v, whole ? "whole number" : "number");
+    return CH_OK;
+}
+
+static ch_code take_value(ch_args *a, int i, const char *v, ch_err *e)
+{
+    const ch_opt *o = a->opts[i];
+    if (o->type == CH_O_MANY) {
+        if (a->n_many == CH_MAX_MANY)
+            return ch_fail(e, CH_EUSER, "chorus %s: --%s was given more than %d times",
+                           a->cmd->name, o->name, CH_MAX_MANY);
+        a->many[a->n_many++] = v;
+    }
+    if (o->type == CH_O_INT || o->type == CH_O_REAL)
+        CH_TRY(check_number(a, o, v, e));
+    a->values[i] = v;
+    return CH_OK;
+}
+
+/* word: "name", "name=value" (long) or a letter; *used: how many of argv were taken. */
+static ch_code take_option(ch_args *a, const char *word, int is_long, const char *next, int *used,
+                           ch_err *e)
+{
+    size_t n = is_long ? strcspn(word, "=") : 1;
+    int i = 0;
+    while (i < a->n_opts &&
+           (is_long ? strlen(a->opts[i]->name) != n || strncmp(a->opts[i]->name, word, n)
+                    : a->opts[i]->letter != word[0] || word[1]))
+        i++;
+    *used = 1;
+    if (i == a->n_opts) {
+        char *name = ch_dupn(word, is_long ? n : strlen(word));
+        ch_code c = is_long
+                        ? unknown_option(a, name, e)
+                        : ch_fail(e, CH_EUSER,
+                                  "chorus %s: there is no option -%s; chorus %s --help lists them",
+                                  a->cmd->name, name, a->cmd->name);
+        free(name);
+        return c;
+    }
+    const ch_opt *o = a->opts[i];
+    int has = is_long && word[n] == '=';
+    if (o->type == CH_O_FLAG) {
+        a->values[i] = "1";
+        return has ? ch_fail(e, CH_EUSER, "chorus %s: --%s takes no value", a->cmd->name, o->name)
+                   : CH_OK;
+    }
+    if (has)
+        return take_value(a, i, word + n + 1, e);
+    if (!next)
+        return ch_fail(e, CH_EUSER, "chorus %s: --%s wants a value: %s", a->cmd->name, o->name,
+                       o->value);
+    *used = 2;
+    return take_value(a, i, next, e);
+}
+
+static ch_code check_count(const ch_args *a, ch_err *e)
+{
+    const ch_cmd *c = a->cmd;
+    if (a->n_args < c->min_args)
+        return ch_fail(e, CH_EUSER, "chorus %s: %s is wanted; see chorus %s --help", c->name,
+                       c->args, c->name);
+    if (c->max_args >= 0 && a->n_args > c->max_args)
+        return ch_fail(e, CH_EUSER,
+                       "chorus %s: \"%s\" is one argument too many; see chorus %s --help", c->name,
+                       a->args[c->max_args], c->name);
+    return CH_OK;
+}
+
+ch_code ch_args_parse(ch_args *a, int argc, const char **argv, ch_err *e)
+{
+    *a = (ch_args){0};
+    if (argc < 2)
+        return ch_fail(e, CH_EUSER, "chorus: a command is wanted; chorus --help lists them");
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
+        a->help = 1;
+    if (!strcmp(argv[1], "--version"))
+        a->version = 1;
+    if (a->version || (a->help && argc == 2))
+        return CH_OK;
+    CH_TRY(find_command(a, argv[a->help ? 2 : 1], e));
+    take_table(a, a->cmd->opts);
+    take_table(a, ch_global_opts);
+    a->args = ch_new((size_t)argc, sizeof *a->args);
+    int only_args = 0;
+    for (int i = 2 + a->help; i < argc;) {
+        const char *w = argv[i];
+        int used = 1;
+        if (!only_args && !strcmp(w, "--"))
+            only_args = 1;
+        else if (only_args || w[0] != '-' || !w[1])
+            a->args[a->n_args++] = w;
+        else
+            CH_TRY(take_option(a, w[1] == '-' ? w + 2 : w + 1, w[1] == '-',
+                               i + 1 < argc ? argv[i + 1] : NULL, &used, e));
+        i += used;
+    }
+    a->help |= ch_arg_given(a, "help");
+    a->version |= ch_arg_given(a, "version");
+    return a->help || a->version ? CH_OK : check_count(a, e);
+}
+
+void ch_args_free(ch_args *a)
+{
+    free(a->args);
+    a->args = NULL;
+}
+
+static int index_of(const ch_args *a, const char *name)
+{
+    for (int i = 0; i < a->n_opts; i++)
+        if (!strcmp(a->opts[i]->name, name))
+            return i;
+    ch_bug(__FILE__, __LINE__, name);
+}
+
+int ch_arg_given(const ch_args *a, const char *name)
+{
+    return a->values[index_of(a, name)] != NULL;
+}
+
+const char *ch_arg(const ch_args *a, const char *name)
+{
+    int i = index_of(a, name);
+    if (a->values[i])
+        return a->values[i];
+    return a->opts[i]->field ? ch_field_find(a->opts[i]->field)->def : a->opts[i]->def;
+}
+
+int64_t ch_arg_int(const ch_args *a, const char *name)
+{
+    const char *v = ch_arg(a, name);
+    return v ? (int64_t)strtod(v, NULL) : 0;
+}
+
+double ch_arg_real(const ch_args *a, const char *name)
+{
+    const char *v = ch_arg(a, name);
+    return v ? strtod(v, NULL) : 0;
+}
+
+ch_code ch_args_to_recipe(const ch_args *a, ch_recipe *r, ch_err *e)
+{
+    char where[64];
+    for (int i = 0; i < a->n_opts; i++) {
+        if (!a->values[i] || !a->opts[i]->field)
+            continue;
+        snprintf(where, sizeof where, "--%s", a->opts[i]->name);
+        CH_TRY(ch_recipe_set(r, a->opts[i]->field, a->values[i], where, e));
+    }
+    for (int i = 0; i < a->n_many; i++) {
+        const char *eq = strchr(a->many[i], '=');
+        if (!eq)
+            return ch_fail(e, CH_EUSER, "--set %s: KEY=VALUE is wanted, such as train.lr=5e-5",
+                           a->many[i]);
+        char *key = ch_dupn(a->many[i], (size_t)(eq - a->many[i]));
+        ch_code c = ch_recipe_set(r, key, eq + 1, "--set", e);
+        free(key);
+        CH_TRY(c);
+    }
+    return CH_OK;
+}
+
+ch_code ch_args_need(const ch_args *a, const char *const *names, ch_err *e)
+{
+    for (; *names; names++)
+        if (!ch_arg_given(a, *names))
+            return ch_fail(e, CH_EUSER, "chorus %s: --%s is wanted; see chorus %s --help",
+                           a->cmd->name, *names, a->cmd->name);
+    return CH_OK;
+}

@@ -1,0 +1,80 @@
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/cli.h"
+#include "pipeline/compare.h"
+#include "pipeline/stage.h"
+
+const ch_opt ch_opts_compare[] = {
+    CH_OPT_FIELD("resamples", "N", "measure.resamples"),
+    CH_OPT_FIELD("seed", "N", "seed"),
+    CH_OPT_JSON,
+    CH_OPT_END,
+};
+
+static json_t *stat_json(ch_stat s)
+{
+    return json_pack("{s:o,s:o,s:o}", "value", ch_json_real(s.value), "low", ch_json_real(s.low),
+                     "high", ch_json_real(s.high));
+}
+
+static void print_json(const ch_comparison *list, int64_t n)
+{
+    json_t *all = json_array();
+    for (int64_t i = 0; i < n; i++) {
+        const ch_comparison *c = &list[i];
+        json_t *metrics = json_object();
+        for (int k = 0; k < CH_M_COUNT; k++)
+            json_object_set_new(metrics, ch_metrics[k].key,
+                                json_pack("{s:o,s:o,s:o}", "a", stat_json(c->left[k]), "b",
+                                          stat_json(c->right[k]), "difference",
+                                          stat_json(c->diff[k])));
+        json_array_append_new(all,
+                              json_pack("{s:o,s:o,s:s,s:I,s:I,s:I,s:o}", "a", ch_json_text(c->a),
+                                        "b", ch_json_text(c->b), "sim", c->sim, "tasks",
+                                        (json_int_t)c->n_tasks, "inputs", (json_int_t)c->n_inputs,
+                                        "wordings", (json_int_t)c->n_wordings, "metrics", metrics));
+    }
+    char *text = json_dumps(all, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    puts(text);
+    free(text);
+    json_decref(all);
+}
+
+static void print_text(const ch_comparison *c)
+{
+    printf("A: %s\nB: %s\n%lld tasks, %lld inputs, %lld wordings; same answer: %s; 95 %% "
+           "intervals, paired\n\n",
+           c->a, c->b, (long long)c->n_tasks, (long long)c->n_inputs, (long long)c->n_wordings,
+           c->sim);
+    printf("%-24s %8s %8s %8s  %s\n", "", "A", "B", "B - A", "interval");
+    for (int k = 0; k < CH_M_COUNT; k++) {
+        double f = ch_metrics[k].percent ? 100 : 1;
+        const ch_stat *d = &c->diff[k];
+        int clear = d->low > 0 || d->high < 0;
+        printf("%-24s %8.1f %8.1f %+8.1f  [%+.1f, %+.1f]%s\n", ch_metrics[k].title,
+               f * c->left[k].value, f * c->right[k].value, f * d->value, f * d->low, f * d->high,
+               clear ? "" : "  holds 0");
+    }
+    puts("");
+}
+
+ch_code ch_cmd_compare(const ch_args *a, ch_err *e)
+{
+    ch_recipe r;
+    ch_comparison *list = NULL;
+    int64_t n = 0;
+    ch_recipe_init(&r);
+    ch_code c = ch_args_to_recipe(a, &r, e);
+    if (c == CH_OK)
+        c = ch_compare(&list, &n, a->args[0], a->args[1], r.measure.resamples, (uint64_t)r.seed, e);
+    if (c == CH_OK && ch_arg_given(a, "json"))
+        print_json(list, n);
+    else
+        for (int64_t i = 0; i < n; i++)
+            print_text(&list[i]);
+    ch_comparisons_free(list, n);
+    ch_recipe_release(&r);
+    return c;
+}

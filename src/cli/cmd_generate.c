@@ -1,0 +1,169 @@
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "generate/generate.h"
+#include "pipeline/stage.h"
+
+const ch_opt ch_opts_generate[] = {
+    CH_OPT_FIELD("model", "FILE", "model"),
+    CH_OPT_FIELD("max-new", "N", "generate.max_new"),
+    CH_OPT_FIELD("batch", "N", "generate.batch"),
+    {"temperature", 't', CH_O_REAL, "X", "0", NULL, "0: the most probable token each time"},
+    {"top-k", 0, CH_O_INT, "N", "0", NULL, "sample among the N most probable tokens; 0: off"},
+    {"top-p", 0, CH_O_REAL, "X", "1", NULL,
+     "sample among tokens that make up this probability; 1: off"},
+    {"samples", 'n', CH_O_INT, "N", "1", NULL, "answers to each prompt"},
+    CH_OPT_FIELD("seed", "N", "seed"),
+    CH_OPT_JSON,
+    CH_OPT_END,
+};
+
+typedef struct {
+    char **list;
+    int64_t n, cap;
+} texts;
+
+static ch_code add_line(texts *t, const char *line, int64_t row, ch_err *e)
+{
+    char *s = ch_trim(line);
+    if (s[0] == '{') {
+        json_error_t why;
+        json_t *v = json_loads(s, 0, &why);
+        const char *prompt = json_string_value(json_object_get(v, "prompt"));
+        ch_code c =
+            prompt ? CH_OK
+                   : ch_fail(e, CH_EUSER,
+                             "stdin: line %lld: a JSON object with a text \"prompt\" is wanted%s%s",
+                             (long long)row, v ? "" : ": ", v ? "" : why.text);
+        if (prompt)
+            *CH_PUSH(t->list, t->n, t->cap) = ch_dup(prompt);
+        json_decref(v);
+        free(s);
+        return c;
+    }
+    if (s[0])
+        *CH_PUSH(t->list, t->n, t->cap) = s;
+    else
+        free(s);
+    return CH_OK;
+}
+
+static ch_code read_stdin(texts *t, ch_err *e)
+{
+    char *line = NULL;
+    size_t size = 0;
+    ch_code c = CH_OK;
+    for (int64_t row = 1; c == CH_OK && getline(&line, &size, stdin) >= 0; row++)
+        c = add_line(t, line, row, e);
+    free(line);
+    return c;
+}
+
+static void print_answer(const char *prompt, const ch_answer *y, int64_t sample, int json, int many)
+{
+    if (!json) {
+        printf("%s%s%s\n", many ? prompt : "", many ? "\n  " : "", y->text);
+        return;
+    }
+    json_t *v = json_object();
+    json_object_set_new(v, "prompt", ch_json_text(prompt));
+    json_object_set_new(v, "sample", json_integer(sample));
+    json_object_set_new(v, "answer", ch_json_text(y->text));
+    json_object_set_new(v, "stopped", json_boolean(y->stopped));
+    json_object_set_new(v, "n_tokens", json_integer(y->n));
+    json_object_set_new(v, "logp", ch_json_real(y->logp));
+    ch_json_line(stdout, v);
+}
+
+static ch_code check_fits(const ch_model *m, const ch_seq *s, int64_t max_new, int64_t row,
+                          ch_err *e)
+{
+    int64_t ctx = ch_model_dims(m)->n_ctx;
+    if (s->n + max_new <= ctx)
+        return CH_OK;
+    return ch_fail(
+        e, CH_EUSER,
+        "prompt %lld: %lld tokens and an answer of %lld do not fit into the context of %lld; "
+        "shorten it or lower --max-new",
+        (long long)row, (long long)s->n, (long long)max_new, (long long)ctx);
+}
+
+static ch_code answer(const ch_args *a, const ch_recipe *r, ch_model *m, const texts *t, ch_err *e)
+{
+    int64_t k = ch_arg_int(a, "samples"), n = t->n * k;
+    ch_seq *seqs = ch_new((size_t)t->n, sizeof *seqs);
+    ch_request *q = ch_new((size_t)n, sizeof *q);
+    ch_answer *y = ch_new((size_t)n, sizeof *y);
+    ch_code c = CH_OK;
+    for (int64_t i = 0; c == CH_OK && i < t->n; i++) {
+        c = ch_seq_make(&seqs[i], m, t->list[i], NULL, 0, "prompt", e);
+        if (c == CH_OK)
+            c = check_fits(m, &seqs[i], r->generate.max_new, i + 1, e);
+        for (int64_t j = 0; j < k; j++)
+            q[i * k + j] = (ch_request){.ids = seqs[i].ids,
+                                        .n = seqs[i].n,
+                                        .how = {.temperature = ch_arg_real(a, "temperature"),
+                                                .top_k = ch_arg_int(a, "top-k"),
+                                                .top_p = ch_arg_real(a, "top-p"),
+                                                .seed = (uint64_t)r->seed,
+                                                .stream = (uint64_t)(i * k + j),
+                                                .max_new = r->generate.max_new}};
+    }
+    ch_gen_opts how = {
+        .batch = r->generate.batch, .max_rows = r->generate.max_rows, .what = "answers"};
+    if (c == CH_OK)
+        c = ch_generate(m, q, n, &how, y, NULL, e);
+    for (int64_t i = 0; i < n; i++) {
+        if (c == CH_OK)
+            print_answer(t->list[i / k], &y[i], i % k, ch_arg_given(a, "json"), n > 1);
+        ch_answer_release(&y[i]);
+    }
+    for (int64_t i = 0; i < t->n; i++)
+        ch_seq_release(&seqs[i]);
+    free(seqs);
+    free(q);
+    free(y);
+    return c;
+}
+
+static ch_code generate(const ch_args *a, const ch_recipe *r, texts *t, ch_err *e)
+{
+    ch_device *d = NULL;
+    ch_model *m = NULL;
+    for (int i = 0; i < a->n_args; i++)
+        *CH_PUSH(t->list, t->n, t->cap) = ch_dup(a->args[i]);
+    if (!a->n_args)
+        CH_TRY(read_stdin(t, e));
+    if (!t->n)
+        return ch_fail(e, CH_EUSER,
+                       "chorus generate: no prompt, neither as an argument nor on stdin");
+    if (ch_arg_int(a, "samples") < 1)
+        return ch_fail(e, CH_EUSER, "chorus generate: --samples is 0, 1 or more is wanted");
+    CH_TRY(ch_open_model(r, &d, &m, e));
+    ch_code c = answer(a, r, m, t, e);
+    ch_model_free(m);
+    ch_device_close(d);
+    return c;
+}
+
+ch_code ch_cmd_generate(const ch_args *a, ch_err *e)
+{
+    ch_recipe r;
+    texts t = {0};
+    CH_TRY(ch_args_need(a, (const char *const[]){"model", NULL}, e));
+    ch_recipe_init(&r);
+    ch_code c = ch_args_to_recipe(a, &r, e);
+    if (c == CH_OK)
+        c = generate(a, &r, &t, e);
+    for (int64_t i = 0; i < t.n; i++)
+        free(t.list[i]);
+    free(t.list);
+    ch_recipe_release(&r);
+    return c;
+}

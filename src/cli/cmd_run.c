@@ -1,0 +1,61 @@
+#include <stdio.h>
+
+#include "base/log.h"
+#include "cli/cli.h"
+#include "pipeline/run.h"
+
+const ch_opt ch_opts_run[] = {
+    CH_OPT_FIELD("model", "FILE", "model"),
+    CH_OPT_FIELD("tasks", "PATH", "data.tasks"),
+    CH_OPT_FIELD("wordings", "FILE", "data.wordings"),
+    CH_OPT_FIELD("max-items", "N", "data.max_items"),
+    CH_OPT_FIELD("run", "DIR", "run"),
+    CH_OPT_FIELD("seed", "N", "seed"),
+    CH_OPT_SET,
+    {"fresh", 0, CH_O_FLAG, NULL, NULL, NULL, "delete what an older run left in the run directory"},
+    {"dry-run", 0, CH_O_FLAG, NULL, NULL, NULL,
+     "load and count everything, estimate memory and time, write nothing"},
+    CH_OPT_JSON,
+    CH_OPT_END,
+};
+
+static ch_code finish(const ch_recipe *r, int json, ch_err *e)
+{
+    ch_found *f = NULL;
+    CH_TRY(ch_run_find(&f, r->run, e));
+    ch_code c = ch_print_report(ch_found_data(f), json, e);
+    ch_found_free(f);
+    if (c == CH_OK)
+        ch_log(CH_INFO, "report: %s/report.html, figures: %s/results.json", r->run, r->run);
+    return c;
+}
+
+ch_code ch_cmd_run(const ch_args *a, ch_err *e)
+{
+    ch_recipe r;
+    const char *where = a->n_args ? a->args[0] : "chorus run";
+    ch_code c = CH_OK;
+    if (a->n_args)
+        c = ch_recipe_read(&r, where, e);
+    else
+        ch_recipe_init(&r);
+    if (c == CH_OK)
+        c = ch_args_to_recipe(a, &r, e);
+    if (c == CH_OK && !a->n_args && (!r.model[0] || !r.data.tasks[0]))
+        c = ch_fail(
+            e, CH_EUSER,
+            "chorus run: a RECIPE, or --model and --tasks, are wanted; see chorus run --help");
+    if (c == CH_OK)
+        c = ch_recipe_finish(&r, where, e);
+    int json = ch_arg_given(a, "json");
+    ch_run_opts how = {.fresh = ch_arg_given(a, "fresh")};
+    if (c == CH_OK && ch_arg_given(a, "dry-run")) {
+        c = ch_dry_run(&r, stdout, json, e);
+    } else if (c == CH_OK) {
+        c = ch_run(&r, &how, e);
+        if (c == CH_OK)
+            c = finish(&r, json, e);
+    }
+    ch_recipe_release(&r);
+    return c;
+}

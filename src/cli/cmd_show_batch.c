@@ -1,0 +1,125 @@
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "pipeline/run_internal.h"
+
+const ch_opt ch_opts_show_batch[] = {
+    CH_OPT_FIELD("model", "FILE", "model"),
+    CH_OPT_FIELD("tasks", "PATH", "data.tasks"),
+    CH_OPT_FIELD("wordings", "FILE", "data.wordings"),
+    CH_OPT_FIELD("seed", "N", "seed"),
+    {"rows", 'n', CH_O_INT, "N", "4", NULL, "rows shown, evenly taken"},
+    {"plain", 0, CH_O_FLAG, NULL, NULL, NULL,
+     "rows under the instruction alone, not under its wordings"},
+    CH_OPT_SET,
+    CH_OPT_JSON,
+    CH_OPT_END,
+};
+
+static json_t *row_json(const ch_model *m, const ch_group *g)
+{
+    const ch_seq *s = &g->list[0].seq;
+    json_t *ids = json_array(), *mask = json_array(), *tokens = json_array(), *v = json_object();
+    for (int64_t i = 0; i < s->n; i++) {
+        char *t = ch_detokenize(m, &s->ids[i], 1, 1);
+        json_array_append_new(ids, json_integer(s->ids[i]));
+        json_array_append_new(mask, json_integer(i >= s->n_prompt));
+        json_array_append_new(tokens, ch_json_text(t));
+        free(t);
+    }
+    char *text = ch_detokenize(m, s->ids, s->n, 1);
+    json_object_set_new(v, "row", ch_json_text(g->row));
+    json_object_set_new(v, "text", ch_json_text(text));
+    json_object_set_new(v, "n_prompt", json_integer(s->n_prompt));
+    json_object_set_new(v, "ids", ids);
+    json_object_set_new(v, "tokens", tokens);
+    json_object_set_new(v, "learned", mask);
+    free(text);
+    return v;
+}
+
+/* One token on one line: control characters would hide what the template does. */
+static void print_token(const char *t)
+{
+    putchar('"');
+    for (; *t; t++)
+        if (*t == '\n')
+            fputs("\\n", stdout);
+        else if (*t == '\t')
+            fputs("\\t", stdout);
+        else
+            putchar(*t);
+    putchar('"');
+}
+
+static void print_row(const ch_model *m, const ch_group *g)
+{
+    const ch_seq *s = &g->list[0].seq;
+    char *text = ch_detokenize(m, s->ids, s->n, 1);
+    printf("== %s: %lld tokens, %lld learned\n%s\n\n  pos      id  learned  token\n", g->row,
+           (long long)s->n, (long long)(s->n - s->n_prompt), text);
+    free(text);
+    for (int64_t i = 0; i < s->n; i++) {
+        char *t = ch_detokenize(m, &s->ids[i], 1, 1);
+        printf("%5lld %7d  %-7s  ", (long long)i, s->ids[i], i >= s->n_prompt ? "yes" : "-");
+        print_token(t);
+        puts("");
+        free(t);
+    }
+    puts("");
+}
+
+static ch_code show(const ch_args *a, ch_state *s, ch_err *e)
+{
+    ch_groups g;
+    int64_t dropped, n = ch_arg_int(a, "rows");
+    int drop = s->r->data.overlong == CH_OVERLONG_DROP, json = ch_arg_given(a, "json");
+    CH_TRY(ch_sft_groups(&g, s->base, &s->split, !ch_arg_given(a, "plain"), 0, s->r->data.max_len,
+                         drop, &dropped, e));
+    char *template = NULL;
+    ch_code c = ch_chat(s->base, "{prompt}", &template, e);
+    n = n > g.n ? g.n : n;
+    if (c == CH_OK && !json)
+        printf("template: %s\n(%lld rows, %lld shown; \"learned\" tokens carry the loss)\n\n",
+               template, (long long)g.n, (long long)n);
+    for (int64_t i = 0; c == CH_OK && i < n; i++) {
+        const ch_group *it = &g.list[i * g.n / n];
+        if (json)
+            ch_json_line(stdout, row_json(s->base, it));
+        else
+            print_row(s->base, it);
+    }
+    free(template);
+    ch_groups_release(&g);
+    return c;
+}
+
+ch_code ch_cmd_show_batch(const ch_args *a, ch_err *e)
+{
+    ch_recipe r;
+    ch_state s = {.lock = -1};
+    const char *where = a->n_args ? a->args[0] : "chorus show-batch";
+    ch_code c = CH_OK;
+    if (a->n_args)
+        c = ch_recipe_read(&r, where, e);
+    else
+        ch_recipe_init(&r);
+    if (c == CH_OK)
+        c = ch_args_to_recipe(a, &r, e);
+    if (c == CH_OK)
+        c = ch_recipe_finish(&r, where, e);
+    if (c == CH_OK)
+        c = ch_state_load(&s, &r, e);
+    if (c == CH_OK)
+        c = ch_state_split(&s, e);
+    if (c == CH_OK)
+        c = show(a, &s, e);
+    ch_state_release(&s);
+    ch_recipe_release(&r);
+    return c;
+}

@@ -1,0 +1,114 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cli/cli.h"
+
+const char ch_version[] = "0.1.0";
+
+const ch_opt ch_global_opts[] = {
+    CH_OPT_FIELD("threads", "N", "threads"),
+    CH_OPT_FIELD("precision", "P", "precision"),
+    CH_OPT_FIELD("isa", "I", "isa"),
+    {"quiet", 'q', CH_O_FLAG, NULL, NULL, NULL, "only warnings on stderr"},
+    {"verbose", 'v', CH_O_FLAG, NULL, NULL, NULL, "more on stderr"},
+    {"help", 'h', CH_O_FLAG, NULL, NULL, NULL, "this text"},
+    {"version", 0, CH_O_FLAG, NULL, NULL, NULL, "the version"},
+    CH_OPT_END,
+};
+
+const ch_cmd ch_commands[] = {
+    {"run", "[RECIPE]", "measure, train, measure again and report", ch_opts_run, ch_cmd_run, 0, 1,
+     "RECIPE is a YAML file; without one --model and --tasks are wanted, and the recipe used is "
+     "written into the run\n"
+     "directory. Stages whose inputs have not changed are skipped; a run that was stopped goes "
+     "on."},
+    {"measure", "", "how consistently and how well a model answers", ch_opts_measure,
+     ch_cmd_measure, 0, 0, "Every input is asked under every wording, greedily."},
+    {"train", "", "train one model with one objective", ch_opts_train, ch_cmd_train, 0, 0,
+     "Writes OUT/OBJECTIVE/model.gguf; start again with the same options to go on after a stop."},
+    {"generate", "[PROMPT...]", "answers to prompts", ch_opts_generate, ch_cmd_generate, 0, -1,
+     "Prompts are the arguments, or the lines of stdin: plain text, or JSON objects with a text "
+     "\"prompt\"."},
+    {"paraphrase", "", "other wordings of each task's instruction", ch_opts_paraphrase,
+     ch_cmd_paraphrase, 0, 0,
+     "Writes a JSON file that maps each task's name to a list; measure and run read it with "
+     "--wordings."},
+    {"show-batch", "[RECIPE]", "training rows as the model sees them", ch_opts_show_batch,
+     ch_cmd_show_batch, 0, 1,
+     "Text after the chat template, token ids, and which of them are learned."},
+    {"compare", "A B", "paired differences between two runs, arms or answers.jsonl",
+     ch_opts_compare, ch_cmd_compare, 2, 2,
+     "A and B: run directories (compared arm by arm), RUN/ARM, or answers.jsonl. Differences are B "
+     "- A."},
+    {"report", "RUN", "the table and report.html of a run, built again", ch_opts_report,
+     ch_cmd_report, 1, 1, "Works on a run that has not ended, too: what is missing is said."},
+    {NULL, NULL, NULL, NULL, NULL, 0, 0, NULL},
+};
+
+int ch_exit_code(ch_code c)
+{
+    if (c == CH_OK)
+        return 0;
+    if (c == CH_ESTOP)
+        return 130;
+    return c == CH_EUSER || c == CH_EIO ? 2 : 1;
+}
+
+int64_t ch_columns(void)
+{
+    struct winsize w = {0};
+    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &w))
+        return 0;
+    return w.ws_col;
+}
+
+ch_code ch_print_report(const ch_report_data *d, int json, ch_err *e)
+{
+    if (!json) {
+        int colour = isatty(STDOUT_FILENO) && ch_colour();
+        CH_TRY(ch_report_terminal(stdout, d, colour, ch_columns(), e));
+    } else {
+        char *text;
+        CH_TRY(ch_report_json_text(&text, d, e));
+        fputs(text, stdout);
+        free(text);
+    }
+    return fflush(stdout) || ferror(stdout) ? ch_fail(e, CH_EIO, "stdout: cannot be written")
+                                            : CH_OK;
+}
+
+ch_code ch_open_model(const ch_recipe *r, ch_device **d, ch_model **m, ch_err *e)
+{
+    CH_TRY(ch_device_open(d, (ch_precision)r->precision, (ch_isa)r->isa, (int)r->threads, e));
+    ch_log(CH_INFO, "computes in %s", ch_device_text(*d));
+    ch_code c = ch_model_load(m, r->model, *d, e);
+    if (c != CH_OK)
+        ch_device_close(*d);
+    return c;
+}
+
+int main(int argc, char **argv)
+{
+    ch_args a;
+    ch_err e = {0};
+    ch_code c = ch_args_parse(&a, argc, (const char **)argv, &e);
+    if (c == CH_OK && a.help) {
+        ch_print_help(stdout, a.cmd);
+    } else if (c == CH_OK && a.version) {
+        printf("chorus %s\n", ch_version);
+    } else if (c == CH_OK) {
+        ch_log_level(ch_arg_given(&a, "quiet")     ? CH_WARN
+                     : ch_arg_given(&a, "verbose") ? CH_DEBUG
+                                                   : CH_INFO);
+        ch_interrupt_install();
+        c = a.cmd->run(&a, &e);
+    }
+    if (c != CH_OK)
+        fprintf(stderr, "%s\n", e.msg);
+    ch_args_free(&a);
+    return ch_exit_code(c);
+}
