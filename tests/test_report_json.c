@@ -19,7 +19,7 @@ static void json_comes_back_as_it_was(void **state)
     char *path = round_trip_path(x, &back);
     assert_int_equal(back.n_arms, ARMS);
     assert_int_equal(back.main_arm, 3);
-    assert_true(back.seeds[1] == seeds[1]);
+    assert_true(back.seeds[1] == report_seeds[1]);
     assert_true(back.judge_agreement == 0.1 + 0.2);
     for (int a = 0; a < ARMS; a++)
         for (int k = 0; k < CH_M_COUNT; k++) {
@@ -79,19 +79,19 @@ static void nan_and_infinity_are_refused_by_name(void **state)
     fixture *x = *state;
     x->arms[2].measure.all[CH_M_MCR].low = NAN;
     refused(x, CH_ENUMBER, "arm \"SFT(IA)\", mcr");
-    fill(x);
+    report_fill(x);
     x->arms[1].diff[CH_M_ACC].value = INFINITY;
     refused(x, CH_ENUMBER, "arm \"SFT\"");
-    fill(x);
+    report_fill(x);
     x->arms[3].versus_diff[CH_M_TOP].high = NAN;
     refused(x, CH_ENUMBER, "arm \"SFT(IA) + CAT\"");
-    fill(x);
+    report_fill(x);
     x->by_task[4][1][CH_M_CR] = NAN;
     refused(x, CH_ENUMBER, "task \"extract_amount\"");
-    fill(x);
+    report_fill(x);
     x->train[2][30] = NAN;
     refused(x, CH_ENUMBER, "train loss at step 31");
-    fill(x);
+    report_fill(x);
     x->d.judge_n = 10;
     x->d.judge_agreement = NAN;
     refused(x, CH_ENUMBER, "judge");
@@ -102,19 +102,19 @@ static void contradictions_are_refused(void **state)
     fixture *x = *state;
     x->arms[2].name = "SFT";
     refused(x, CH_EUSER, "two arms are named \"SFT\"");
-    fill(x);
+    report_fill(x);
     x->arms[3].versus = "nobody";
     refused(x, CH_EUSER, "\"nobody\"");
-    fill(x);
+    report_fill(x);
     x->arms[1].measure.all[CH_M_ACC] = (ch_stat){61.6, 58.0, 64.0};
     refused(x, CH_EUSER, "a share 0..1 is wanted");
-    fill(x);
+    report_fill(x);
     x->arms[1].measure.all[CH_M_ACC] = (ch_stat){0.5, 0.6, 0.4};
     refused(x, CH_EUSER, "upside down");
-    fill(x);
+    report_fill(x);
     x->arms[1].measure.n_cases = 191;
     refused(x, CH_EUSER, "191 inputs");
-    fill(x);
+    report_fill(x);
     x->d.n_arms = 0;
     refused(x, CH_EEMPTY, "no arm");
 }
