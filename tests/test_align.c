@@ -9,16 +9,22 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#define S(text)                                                                                    \
+    (char[])                                                                                       \
+    {                                                                                              \
+        text                                                                                       \
+    } /* the structs hold char *, literals are const */
+
 /* Two tasks: a closed one with labels, a free one; inputs 0 and 1; wordings 0..3. */
-static char *closed_gold[] = {"spam"}, *free_gold[] = {"Paris", "the city of Paris"};
-static char *labels[] = {"ham", "spam"};
-static char *wordings[] = {"wording one", "wording two", "wording three"};
-static ch_instance closed_items[] = {{"c-0", "win money", closed_gold, 1},
-                                     {"c-1", "prize now", closed_gold, 1}};
-static ch_instance free_items[] = {{"f-0", "capital of France?", free_gold, 2}};
+static char *closed_gold[] = {S("spam")}, *free_gold[] = {S("Paris"), S("the city of Paris")};
+static char *labels[] = {S("ham"), S("spam")};
+static char *wordings[] = {S("wording one"), S("wording two"), S("wording three")};
+static ch_instance closed_items[] = {{S("c-0"), S("win money"), closed_gold, 1},
+                                     {S("c-1"), S("prize now"), closed_gold, 1}};
+static ch_instance free_items[] = {{S("f-0"), S("capital of France?"), free_gold, 2}};
 static const ch_task tasks[] = {
-    {.name = "closed",
-     .instruction = "Say spam or ham.",
+    {.name = S("closed"),
+     .instruction = S("Say spam or ham."),
      .wordings = wordings,
      .n_wordings = 3,
      .items = closed_items,
@@ -26,8 +32,8 @@ static const ch_task tasks[] = {
      .kind = CH_KIND_CLOSED,
      .labels = labels,
      .n_labels = 2},
-    {.name = "free",
-     .instruction = "Answer the question.",
+    {.name = S("free"),
+     .instruction = S("Answer the question."),
      .wordings = wordings,
      .n_wordings = 3,
      .items = free_items,
@@ -35,7 +41,7 @@ static const ch_task tasks[] = {
      .kind = CH_KIND_FREE},
 };
 static ch_share shares[] = {{.task = &tasks[0]}, {.task = &tasks[1]}};
-static const ch_split split = {shares, 2};
+static const ch_split split = {.list = shares, .n = 2};
 
 typedef struct {
     int64_t task, item, wording, sample;
@@ -114,8 +120,9 @@ static void two_votes_give_2_1_0_or_discard(void **state CH_UNUSED)
 static void reference_rewards_compare_with_every_right_answer_and_the_labels(void **state CH_UNUSED)
 {
     ch_candidates c =
-        MADE({0, 0, 0, 0, " Spam. "}, {0, 0, 1, 0, "ham"}, {0, 0, 2, 0, "spammy"}, {0, 1, 0, 0, ""},
-             {1, 0, 0, 0, "the city of  paris"}, {1, 0, 1, 0, "London"}, {1, 0, 2, 0, "  "});
+        MADE({0, 0, 0, 0, " Spam. ", 0, 0}, {0, 0, 1, 0, "ham", 0, 0}, {0, 0, 2, 0, "spammy", 0, 0},
+             {0, 1, 0, 0, "", 0, 0}, {1, 0, 0, 0, "the city of  paris", 0, 0},
+             {1, 0, 1, 0, "London", 0, 0}, {1, 0, 2, 0, "  ", 0, 0});
     REWARDS(&c, CH_REWARD_REFERENCE, 2, 1, 0, 0, 2, 1, 0);
 }
 
@@ -123,24 +130,28 @@ static void consensus_is_the_strict_majority_of_the_other_wordings(void **state 
 {
     /* Wordings 0..3 say a a a b: for each of the first three the others hold a a b, for the last a
      * a a. A sample has no vote, and its own wording's greedy answer has none about it either. */
-    ch_candidates c = MADE({1, 0, 0, 0, "a"}, {1, 0, 1, 0, "A."}, {1, 0, 2, 0, "a"},
-                           {1, 0, 3, 0, "b"}, {1, 0, 3, 1, "a"}, {1, 0, 0, 1, "b"});
+    ch_candidates c =
+        MADE({1, 0, 0, 0, "a", 0, 0}, {1, 0, 1, 0, "A.", 0, 0}, {1, 0, 2, 0, "a", 0, 0},
+             {1, 0, 3, 0, "b", 0, 0}, {1, 0, 3, 1, "a", 0, 0}, {1, 0, 0, 1, "b", 0, 0});
     REWARDS(&c, CH_REWARD_CONSENSUS, 2, 2, 2, 1, 2, 1);
     /* a a b b: the first's others hold a b b, so that b is right for it and a for the last. */
-    c = MADE({1, 0, 0, 0, "a"}, {1, 0, 1, 0, "a"}, {1, 0, 2, 0, "b"}, {1, 0, 3, 0, "b"});
+    c = MADE({1, 0, 0, 0, "a", 0, 0}, {1, 0, 1, 0, "a", 0, 0}, {1, 0, 2, 0, "b", 0, 0},
+             {1, 0, 3, 0, "b", 0, 0});
     REWARDS(&c, CH_REWARD_CONSENSUS, 1, 1, 1, 1);
     /* a b c: half of two is no strict majority. */
-    c = MADE({1, 0, 0, 0, "a"}, {1, 0, 1, 0, "b"}, {1, 0, 2, 0, "c"});
+    c = MADE({1, 0, 0, 0, "a", 0, 0}, {1, 0, 1, 0, "b", 0, 0}, {1, 0, 2, 0, "c", 0, 0});
     REWARDS(&c, CH_REWARD_CONSENSUS, CH_DISCARD, CH_DISCARD, CH_DISCARD);
     /* Silence wins nothing, alone neither; another input's answers have no vote. */
-    c = MADE({0, 0, 0, 0, ""}, {0, 0, 1, 0, ""}, {0, 0, 2, 0, ""}, {0, 1, 0, 0, "ham"});
+    c = MADE({0, 0, 0, 0, "", 0, 0}, {0, 0, 1, 0, "", 0, 0}, {0, 0, 2, 0, "", 0, 0},
+             {0, 1, 0, 0, "ham", 0, 0});
     REWARDS(&c, CH_REWARD_CONSENSUS, CH_DISCARD, CH_DISCARD, CH_DISCARD, CH_DISCARD);
 }
 
 static void equal_texts_of_one_input_are_one_question(void **state CH_UNUSED)
 {
-    ch_candidates c = MADE({0, 0, 0, 0, "x"}, {0, 0, 1, 1, "x"}, {0, 1, 0, 0, "x"},
-                           {1, 0, 0, 0, "x"}, {0, 0, 0, 1, "y"}, {0, 1, 2, 0, "x"});
+    ch_candidates c =
+        MADE({0, 0, 0, 0, "x", 0, 0}, {0, 0, 1, 1, "x", 0, 0}, {0, 1, 0, 0, "x", 0, 0},
+             {1, 0, 0, 0, "x", 0, 0}, {0, 0, 0, 1, "y", 0, 0}, {0, 1, 2, 0, "x", 0, 0});
     int64_t id[6];
     assert_int_equal(ch_candidates_distinct(&c, id), 4);
     assert_int_equal(id[0], id[1]);

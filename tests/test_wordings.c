@@ -59,10 +59,11 @@ static void a_text_without_a_list_has_no_entries(void **state CH_UNUSED)
 
 /* -- the filter -- */
 
-static char *labels[] = {"a", "ham", "spam"};
+static char name[] = "t"; /* ch_task holds char *, literals are const */
+static char *labels[] = {(char[]){"a"}, (char[]){"ham"}, (char[]){"spam"}};
 static ch_task task_of(const char *instruction)
 {
-    return (ch_task){.name = "t",
+    return (ch_task){.name = name,
                      .instruction = (char *)(uintptr_t)instruction,
                      .kind = CH_KIND_CLOSED,
                      .labels = labels,
@@ -184,7 +185,7 @@ the_example_is_as_long_as_the_list_asked_for_and_has_no_line_twice(void **state 
     char *list = ch_example_list(10);
     ch_wordings w = parsed(list);
     assert_int_equal(w.n, 10);
-    ch_task t = {.name = "example",
+    ch_task t = {.name = name,
                  .instruction = (char *)(uintptr_t)ch_example_instruction,
                  .kind = CH_KIND_FREE};
     ch_wordings_filter(&w, &t);
