@@ -31,6 +31,6 @@ endfunction()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   chorus_isa(cpu_*.c -Wno-psabi) # 64-byte vectors never cross a file
   chorus_isa(cpu_avx2*.c -mavx2 -mfma -mf16c)
-  chorus_isa(cpu_avx512*.c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512bf16 -mfma
+  chorus_isa(cpu_avx512*.c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma
              -mprefer-vector-width=512)
 endif()

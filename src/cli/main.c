@@ -91,8 +91,20 @@ ch_code ch_open_model(const ch_recipe *r, ch_device **d, ch_model **m, ch_err *e
     return c;
 }
 
+/* OpenMP's threads spin for tens of milliseconds where they wait for each other; on a machine that
+ * does anything else they spend their time slices on that. libgomp reads the limit before main is
+ * entered, so the program starts itself again with it. */
+static void calm_threads(char **argv)
+{
+    if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY"))
+        return;
+    setenv("GOMP_SPINCOUNT", "2000", 1);
+    execv("/proc/self/exe", argv); /* where it fails, only speed is lost */
+}
+
 int main(int argc, char **argv)
 {
+    calm_threads(argv);
     ch_args a;
     ch_err e = {0};
     ch_code c = ch_args_parse(&a, argc, (const char **)argv, &e);
