@@ -143,6 +143,19 @@ static void figures_of_two_small_tasks_are_those_worked_out_by_hand(void **state
     free(c);
 }
 
+/* A judge may call a wrong answer the same as a right one. */
+static void cr_of_right_answers_wants_both_sides_right(void **state CH_UNUSED)
+{
+    cases *c = cases_new();
+    add(c, 0, "a", "a", "a", "b", "b");
+    memset(c->same[0], 1, sizeof c->same[0]);
+    ch_measure m = measured(c, 1, 20, 1);
+    VALUE(CH_M_CR, 1);
+    VALUE(CH_M_CR_CORRECT, 1 / 6.0);
+    ch_measure_release(&m);
+    free(c);
+}
+
 static void a_task_without_cases_is_left_out_of_the_means(void **state CH_UNUSED)
 {
     cases *c = cases_new();
@@ -338,6 +351,7 @@ int main(void)
         cmocka_unit_test(mcr_compares_with_the_first_member_of_a_cluster_only),
         cmocka_unit_test(an_empty_answer_is_never_right),
         cmocka_unit_test(figures_of_two_small_tasks_are_those_worked_out_by_hand),
+        cmocka_unit_test(cr_of_right_answers_wants_both_sides_right),
         cmocka_unit_test(a_task_without_cases_is_left_out_of_the_means),
         cmocka_unit_test(every_metric_has_a_key_of_its_own),
         cmocka_unit_test(the_interval_of_one_task_is_as_wide_as_theory_says),

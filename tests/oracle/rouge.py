@@ -33,7 +33,7 @@ used ages aged ibis useful geology theology trilogy apologize possibly incredibl
 hopefully beautifully rationally usually feed agreed bled plastered motoring sing conflated troubled
 sized hopping tanned falling hissing fizzed failing filing caresses ponies cats probate rate cease
 controlling rolling adoption replacement adjustment dependent activate angularity effective yyyy
-yyyyy syzygy toyy ayyy 1990s 42nd mp3s users2 sses ions ingly aeed eedy""".split()
+yyyyy bying byed bys flys syzygy toyy ayyy 1990s 42nd mp3s users2 sses ions ingly aeed eedy""".split()
 
 # Edges of the tokeniser: case, scripts, marks, and the two characters outside ASCII that lower() brings into it.
 EDGES = [
@@ -42,6 +42,13 @@ EDGES = [
     "D\u0130YARBAK\u0130R", "273 \u212a", "\u212aelvins and kelvins", "\u03a3\u03af\u03c3\u03c5\u03c6\u03bf\u03c2", "\u65e5\u672c\u8a9e", "stra\u00dfe STRASSE",
     "\u00b2\u00b3", "\uff11\uff12", "\U0001f600 smiley", "x" * 60, "y" * 30, "ing", "sing", "running", "runs", "ran",
     "I_TURN_LEFT I_WALK", "positive", "Positive.", "negative", "the answer is positive",
+]
+
+# Where one step left out would make two texts equal, or equal ones differ.
+APART = [
+    ("was", "wa"), ("gas dies", "ga die"), ("ones", "one"), ("273 \u212a", "273 k"),
+    ("\u0130stanbul", "i stanbul"), ("\u0130stanbul", "istanbul"), ("\u0130", "i"),
+    ("Running, runs!", "run run"), ("a b c d", "d c b a"), ("a a b", "a b b"),
 ]
 
 
@@ -94,7 +101,7 @@ def shaken(rng, text, words):
 
 
 def pairs(rng, texts, words):
-    rows = [(a, [b]) for a in EDGES for b in rng.sample(EDGES, 2)] + [(t, [t]) for t in EDGES]
+    rows = [(a, [b]) for a, b in APART] + [(a, [b]) for a in EDGES for b in rng.sample(EDGES, 2)] + [(t, [t]) for t in EDGES]
     while len(rows) < N_PAIRS:
         text = rng.choice(texts)[:160]
         gold = [shaken(rng, text, words) for _ in range(rng.choice([1, 1, 1, 2, 3]))]
