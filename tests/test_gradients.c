@@ -31,7 +31,7 @@ static int engine_open(engine *g, const char *gguf, ch_precision p, ch_isa isa)
 {
     ch_err e = {0};
     *g = (engine){0};
-    ch_code c = ch_device_open(&g->d, p, isa, 2, &e);
+    ch_code c = ch_device_open(&g->d, p, isa, isa == CH_ISA_AUTO ? 2 : 1, &e);
     if (c == CH_EUSER && isa != CH_ISA_AUTO && isa != CH_ISA_PORTABLE) {
         fprintf(stderr, "skipped: %s\n", e.msg);
         return 0;

@@ -106,7 +106,8 @@ int64_t ch_cut(const ch_group *const *list, int64_t from, int64_t n, int64_t max
     for (; i < n; i++) {
         for (int64_t k = 0; k < list[i]->n; k++) {
             const ch_seq *s = &list[i]->list[k].seq;
-            rows += s->n - (last ? ch_seq_common(last, s) : 0);
+            int64_t own = s->n - (last ? ch_seq_common(last, s) : 0);
+            rows += own > 0 ? own : 1; /* a copy needs no row, but a place among the members */
             last = s;
         }
         if (rows > max_rows && i > from)
