@@ -48,7 +48,6 @@ chorus_need(chorus_deps dnnl dnnl.h libdnnl-dev)
 chorus_need(chorus_deps jansson jansson.h libjansson-dev)
 chorus_need(chorus_deps cyaml cyaml/cyaml.h libcyaml-dev)
 chorus_need(chorus_deps yaml yaml.h libyaml-dev)
-chorus_need(chorus_deps stemmer libstemmer.h libstemmer-dev)
 chorus_need(chorus_deps crypto openssl/evp.h libssl-dev)
 
 find_package(PkgConfig QUIET)

@@ -8,7 +8,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 packages='gcc g++ cmake make ninja-build pkg-config python3 python3-pip
-    libdnnl-dev libjansson-dev libcyaml-dev libyaml-dev libstemmer-dev libcmocka-dev
+    libdnnl-dev libjansson-dev libcyaml-dev libyaml-dev libcmocka-dev
     libcurl4-openssl-dev libssl-dev'
 
 llama_name=llama_cpp_python-0.3.36.tar.gz
