@@ -8,7 +8,7 @@
 #include "generate/generate.h"
 #include "pipeline/run_internal.h"
 
-enum { TIMED = 8 };
+enum { TIMED = 32 };
 
 typedef struct {
     int64_t rows, tokens, shared; /* shared: tokens when equal prefixes count once */
@@ -46,7 +46,7 @@ static ch_code time_rows(ch_state *s, const ch_groups *g, double *score_s, doubl
     for (int64_t i = 0; i < n; i++) {
         seqs[i] = g->list[i * g->n / n].list[0].seq;
         q[i] = (ch_request){
-            .ids = seqs[i].ids, .n = seqs[i].n_prompt, .how = {.top_p = 1, .max_new = 8}};
+            .ids = seqs[i].ids, .n = seqs[i].n_prompt, .how = {.top_p = 1, .max_new = 4}};
     }
     tokens = ch_shared_rows(seqs, n);
     ch_gen_opts how = {.batch = s->r->generate.batch, .max_rows = s->r->generate.max_rows};
