@@ -160,6 +160,8 @@ static void models_that_are_not_a_plain_llama_are_refused(void **state)
         {"tiny", "tokenizer.ggml.model", "tokenizer.ggml.kind", "no tokenizer"},
         {"tiny", "tokenizer.ggml.tokens", "tokenizer.ggml.words", "tokenizer.ggml.tokens"},
         {"tiny", "tokenizer.ggml.merges", "tokenizer.ggml.scores", "not an array of f32"},
+        {"tiny", "spam", "the", "\"the\" twice"},
+        {"spm", "<0x0A>", "<newline>", "byte token <0x0A>"},
         {"tiny", "gpt2", "abacus", "cannot use its tokenizer"},
         {"tiny", "smollm", "abacus", "cannot use its tokenizer"},
     };

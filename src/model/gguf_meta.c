@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -285,6 +286,46 @@ ch_code ch_meta_dims(ch_dims *d, const struct gguf_context *g, const char *path,
     return CH_OK;
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int has_word(const char *const *word, size_t n, const char *w)
+{
+    return bsearch(&w, word, n, sizeof *word, by_text) != NULL;
+}
+
+/* libllama aborts on a token that stands twice (it renames empty ones) and, when it tokenises, on a
+ * sentencepiece vocabulary without a token for a byte that it has to spell out. */
+static ch_code check_words(const char *const *word, size_t n, int spm, const char *path, ch_err *e)
+{
+    for (size_t i = 1; i < n; i++)
+        if (*word[i] && strcmp(word[i - 1], word[i]) == 0)
+            return ch_fail(e, CH_EUSER, "%s: its vocabulary has the token \"%s\" twice", path,
+                           word[i]);
+    for (unsigned b = 0; spm && b < 256; b++) {
+        char name[8], raw[2] = {(char)b, 0};
+        snprintf(name, sizeof name, "<0x%02X>", b);
+        if (!has_word(word, n, name) && !has_word(word, n, raw))
+            return ch_fail(e, CH_EUSER, "%s: its vocabulary lacks the byte token %s", path, name);
+    }
+    return CH_OK;
+}
+
+static ch_code check_vocabulary(const struct gguf_context *g, const char *path, int64_t k, int spm,
+                                ch_err *e)
+{
+    size_t n = gguf_get_arr_n(g, k);
+    const char **word = ch_new(n, sizeof *word);
+    for (size_t i = 0; i < n; i++)
+        word[i] = gguf_get_arr_str(g, k, i);
+    qsort(word, n, sizeof *word, by_text);
+    ch_code code = check_words(word, n, spm, path, e);
+    free(word);
+    return code;
+}
+
 ch_code ch_meta_check_tokenizer(const struct gguf_context *g, const char *path, int64_t V,
                                 int *present, ch_err *e)
 {
@@ -313,6 +354,8 @@ ch_code ch_meta_check_tokenizer(const struct gguf_context *g, const char *path, 
         if (arrays[i].per_token && (int64_t)gguf_get_arr_n(g, k) != V)
             return ch_fail(e, CH_EUSER, "%s: %s has %zu entries and token_embd.weight %lld rows",
                            path, arrays[i].key, gguf_get_arr_n(g, k), (long long)V);
+        if (i == 0)
+            CH_TRY(check_vocabulary(g, path, k, strcmp(kind, "llama") == 0, e));
     }
     return CH_OK;
 }
