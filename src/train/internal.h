@@ -2,6 +2,7 @@
 #ifndef CH_TRAIN_INTERNAL_H
 #define CH_TRAIN_INTERNAL_H
 
+#include "base/mem.h"
 #include "model/net.h"
 #include "model/weights.h"
 #include "train/train.h"
