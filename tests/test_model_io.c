@@ -303,7 +303,7 @@ static void the_same_weights_and_origin_give_the_same_bytes(void **state)
         CHECK_OK(ch_model_save(again, two, CH_SAVE_F32, &from, &e), &e);
         CHECK_OK(ch_file_read(one, &a, &n, &e), &e);
         CHECK_OK(ch_file_read(two, &b, &n2, &e), &e);
-        CHECK_(n == n2);
+        CHECK_(n == n2 && n % 32 == 0); /* each tensor is padded, the last too */
         CHECK_SAME_BYTES(a, b, n);
         CHECK_(holds(a, n, "chorus.base_hash") && holds(a, n, "base-hash-of-64"));
         CHECK_(holds(a, n, "chorus.recipe_hash") && holds(a, n, "recipe-hash-of-64"));

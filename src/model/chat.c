@@ -15,7 +15,7 @@ static char *apply(const ch_model *m, const char *user, const char *answer)
 {
     struct llama_chat_message turn[2] = {{"user", user}, {"assistant", answer}};
     size_t n_turn = answer ? 2 : 1;
-    int32_t room = (int32_t)(strlen(user) + (answer ? strlen(answer) : 0)) * 2 + 512;
+    int32_t room = (int32_t)(strlen(user) + (answer ? strlen(answer) : 0)) + 32; /* a guess */
     char *buf = ch_new((size_t)room + 1, 1);
     int32_t n = llama_chat_apply_template(m->template, turn, n_turn, !answer, buf, room);
     if (n > room) {

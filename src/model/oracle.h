@@ -20,8 +20,8 @@ int64_t ch_oracle_n_vocab(const ch_oracle *o);
  * last position: written. */
 ch_code ch_oracle_logits(ch_oracle *o, const int32_t *ids, int64_t n, int all, float *logits,
                          ch_err *e) CH_CHECK_RESULT;
-/* Continues ids by the likeliest token (the lowest id of equals) up to and including a stop token, or
- * for max_new tokens. out (max_new), *n_out of it written. n + max_new <= n_ctx. */
+/* Continues ids by the likeliest token (the lowest id of equals) up to and including a stop token,
+ * or for max_new tokens. out (max_new), *n_out of it written. n + max_new <= n_ctx. */
 ch_code ch_oracle_greedy(ch_oracle *o, const int32_t *ids, int64_t n, int64_t max_new, int32_t *out,
                          int64_t *n_out, ch_err *e) CH_CHECK_RESULT;
 
