@@ -66,9 +66,15 @@ static ch_code make_prompt(ch_seq *q, int *fits, ch_model *m, const ch_share *sh
     char *text = ch_prompt_text(ch_task_wording(t, w), t->items[item].input);
     char *row = ch_fmt("%s: instance %s, wording %lld", t->path, t->items[item].id, (long long)w);
     int64_t ctx = ch_model_dims(m)->n_ctx;
-    ch_code c = ch_seq_make(q, m, text, NULL, INT64_MAX, row, e);
+    ch_err why = {0};
+    ch_code c = ch_seq_make(q, m, text, NULL, 0, row, &why);
+    int drop = how->overlong == CH_OVERLONG_DROP;
     *fits = c == CH_OK && q->n + how->max_new <= ctx;
-    if (c == CH_OK && !*fits && how->overlong == CH_OVERLONG_REFUSE)
+    if (c == CH_EUSER && drop) /* longer than the context even without an answer */
+        c = CH_OK;
+    else if (c != CH_OK)
+        ch_fail(e, c, "%s", why.msg);
+    else if (!*fits && !drop)
         c = ch_fail(e, CH_EUSER,
                     "%s: the prompt has %lld tokens and the answer may have %lld, the model's "
                     "context holds "

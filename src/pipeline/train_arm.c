@@ -134,7 +134,8 @@ static void release_job(job *j)
 
 static ch_code make_job(job *j, const ch_state *s, int64_t arm, ch_err *e)
 {
-    static const char *const not_needed[] = {"save_every", NULL};
+    static const char *const not_needed[] = {"save_every", "lambda", "margin", "beta", NULL};
+    static const char *const not_needed_for_pairs[] = {"save_every", NULL};
     const ch_arm *a = &s->r->arms[arm];
     int64_t from = ch_recipe_arm(s->r, a->from);
     *j = (job){.arm = a, .obj = ch_objective_find(a->objective)};
@@ -149,7 +150,7 @@ static ch_code make_job(job *j, const ch_state *s, int64_t arm, ch_err *e)
                 s->train_side.hex, (long long)s->r->data.max_len, s->r->data.overlong,
                 (long long)s->r->dev_rows, s->r->save);
     ch_depends_on_device(&b, s);
-    ch_depends_on_arm(&b, s, a, "train", not_needed);
+    ch_depends_on_arm(&b, s, a, "train", j->obj->uses_bad ? not_needed_for_pairs : not_needed);
     if (j->obj->uses_bad) {
         ch_hash h;
         CH_TRY(ch_run_pairs_hash(s, arm, &h, e));

@@ -1,0 +1,251 @@
+#!/bin/sh
+# The program as people use it, on a model of a few thousand weights: help, misuse, bad files, a whole run, skipping,
+# killing and going on. CHORUS: the program, SRC: the source tree. Each check is a sentence; one that fails is
+# printed, and the script ends with 1.
+set -u
+CHORUS=${CHORUS:?the program}
+SRC=${SRC:-.}
+TINY=$SRC/tests/data/tiny/tiny.gguf
+DIR=$(mktemp -d "${TMPDIR:-/tmp}/chorus-cli-XXXXXX") || exit 1
+trap 'rm -rf "$DIR"' EXIT
+export NO_COLOR=1
+failed=0
+checks=0
+
+check() # check SENTENCE COMMAND...
+{
+    sentence=$1
+    shift
+    checks=$((checks + 1))
+    "$@" && return
+    failed=$((failed + 1))
+    echo "FAILED: $sentence"
+    [ -s "$DIR/err" ] && sed 's/^/    stderr: /' "$DIR/err" | tail -5
+}
+
+run() # run ARGS...: stdout to $DIR/out, stderr to $DIR/err, exit code to $code
+{
+    "$CHORUS" "$@" > "$DIR/out" 2> "$DIR/err" < /dev/null
+    code=$?
+}
+
+lines() { [ "$(wc -l < "$1")" -eq "$2" ]; }
+says() { grep -qF -e "$1" "$DIR/err"; }
+prints() { grep -qF -e "$1" "$DIR/out"; }
+is() { [ "$1" = "$2" ]; }
+absent() { [ ! -e "$1" ]; }
+same_file() { [ -s "$1" ] && cmp -s "$1" "$2"; }
+
+refused() # refused SENTENCE WORD ARGS...: exit 2, nothing on stdout, one line on stderr that holds WORD
+{
+    what=$1
+    word=$2
+    shift 2
+    run "$@"
+    check "$what: exit code 2, not $code" is "$code" 2
+    check "$what: stdout stays empty" lines "$DIR/out" 0
+    check "$what: says \"$word\"" says "$word"
+    # What computes is logged before some files are read; the sentence itself is the last line.
+    grep -v '^computes in ' "$DIR/err" > "$DIR/rest"
+    check "$what: one sentence on stderr" lines "$DIR/rest" 1
+}
+
+# ---- tasks
+
+mkdir "$DIR/tasks"
+cat > "$DIR/tasks/ab.json" <<'END'
+{"Definition": ["Say a or b."],
+ "Paraphrases": ["Answer a or b.", "Reply a or b.", "Write a or b.", "Give a or b.", "Name a or b."],
+ "Instances": [
+  {"id": "1", "input": "one", "output": ["a"]}, {"id": "2", "input": "two", "output": ["b"]},
+  {"id": "3", "input": "three", "output": ["a"]}, {"id": "4", "input": "four", "output": ["b"]},
+  {"id": "5", "input": "five", "output": ["a"]}, {"id": "6", "input": "six", "output": ["b"]},
+  {"id": "7", "input": "seven", "output": ["a"]}, {"id": "8", "input": "eight", "output": ["b"]}]}
+END
+recipe() # recipe RUN [STEPS [EXTRA]]
+{
+    cat <<END
+model: $TINY
+run: $1
+threads: 1
+precision: f32
+data: {tasks: $DIR/tasks}
+split: {train_wordings: 2, test_wordings: 3}
+generate: {max_new: 6}
+train: {steps: ${2:-12}, batch: 4, lr: 1e-3, eval_every: 5, save_every: 2}
+align: {reward: reference, gold_target: true}
+${3:-}
+END
+}
+
+# ---- help
+
+run --help
+check "chorus --help ends with 0" is "$code" 0
+check "help goes to stdout alone" lines "$DIR/err" 0
+commands=$(sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p' "$DIR/out")
+check "eight commands are listed" is "$(echo "$commands" | wc -l)" 8
+for c in $commands; do
+    run "$c" --help
+    check "$c --help ends with 0" is "$code" 0
+    check "$c --help says how it is used" prints "Usage: chorus $c"
+    undocumented=$(grep -E '^  +(-., )?--' "$DIR/out" | grep -cvE -- '--[a-z-]+( [A-Z=]+)? +[^ ]')
+    check "every option of $c is explained" is "$undocumented" 0
+done
+run run --help
+check "defaults are shown" prints "[default: runs/chorus]"
+run train --help
+check "a recipe key's default is an option's default" prints "[default: 1e-4]"
+run --version
+check "--version ends with 0" is "$code" 0
+
+# ---- misuse
+
+refused "an unknown command" "did you mean measure?" mesure
+refused "no command" "chorus --help"
+refused "an unknown option" "did you mean --tasks?" measure --model "$TINY" --taks x
+refused "an option without its value" "--model wants a value" measure --model
+refused "a missing option" "--tasks is wanted" measure --model "$TINY"
+refused "a number that is none" "a whole number" measure --model "$TINY" --tasks x --max-items many
+refused "an argument too many" "one argument too many" report a b
+refused "a wrong choice" 'did you mean "bf16"?' measure --model "$TINY" --tasks x --precision fb16
+refused "an unknown key in --set" "did you mean train.lr?" run --model "$TINY" --tasks x --set train.lt=1
+refused "neither recipe nor model" "--model and --tasks" run
+
+# ---- bad files
+
+refused "no such model" "none.gguf" measure --model "$DIR/none.gguf" --tasks "$DIR/tasks"
+head -c 60000 "$TINY" > "$DIR/cut.gguf"
+refused "a model cut short" "cut.gguf" measure --model "$DIR/cut.gguf" --tasks "$DIR/tasks"
+refused "a model that is no GGUF" "ab.json" measure --model "$DIR/tasks/ab.json" --tasks "$DIR/tasks"
+refused "no such tasks" "nowhere" measure --model "$TINY" --tasks "$DIR/nowhere"
+echo '{"Definition": "Say a.", "Paraphrases": ["Reply a."], "Instances": []}' > "$DIR/empty.json"
+refused "a task without instances" "empty.json" measure --model "$TINY" --tasks "$DIR/empty.json"
+echo '{"Definition": "Say a.", "Paraphrases": ["Reply a."], "Instances": [{"input": "x", "output": [""]}]}' > "$DIR/gold.json"
+refused "a task with an empty output" "gold.json" measure --model "$TINY" --tasks "$DIR/gold.json"
+echo '{"Definition": "Say a.", "Instances": [{"input": "x", "output": ["a"]}]}' > "$DIR/bare.json"
+refused "a task without wordings" "wording" measure --model "$TINY" --tasks "$DIR/bare.json"
+recipe "$DIR/no" | sed 's/steps:/stpes:/' > "$DIR/typo.yaml"
+refused "an unknown key in a recipe" "did you mean steps?" run "$DIR/typo.yaml"
+recipe "$DIR/no" | sed 's/tests.data.tiny/nowhere/' > "$DIR/nomodel.yaml"
+refused "a recipe whose model is missing" "tiny.gguf" run "$DIR/nomodel.yaml"
+recipe "$DIR/no" 12 "arms: [{name: x, objective: sftt}]" > "$DIR/noobj.yaml"
+refused "an unknown objective" "did you mean sft?" run "$DIR/noobj.yaml"
+check "nothing was written by any of these" absent "$DIR/no"
+long=$(yes 'many words ' | head -n 400 | tr -d '\n')
+echo '{"Definition": "Say a.", "Paraphrases": ["Reply a."], "Instances": [{"id": "L", "input": "'"$long"'", "output": ["a"]}, {"id": "S", "input": "x", "output": ["a"]}]}' > "$DIR/long.json"
+refused "a prompt longer than the context names its row" "instance L" \
+    measure --model "$TINY" --tasks "$DIR/long.json" --threads 1
+run measure --model "$TINY" --tasks "$DIR/long.json" --threads 1 --overlong drop --max-new 4 --json
+check "overlong: drop measures the rest" is "$code" 0
+check "and says how many were dropped" prints "1 inputs did not fit"
+
+# ---- commands that only read
+
+run measure --model "$TINY" --tasks "$DIR/tasks" --threads 1 --max-new 4 --json --answers "$DIR/answers.jsonl"
+check "measure --json ends with 0" is "$code" 0
+check "it prints CR" prints '"cr"'
+check "8 inputs under 6 wordings are 48 answers" lines "$DIR/answers.jsonl" 48
+run measure --model "$TINY" --tasks "$DIR/tasks" --threads 1 --max-new 4
+check "the table names CR" prints "CR"
+run generate --model "$TINY" --threads 1 --max-new 4 --json "one" "two"
+check "generate answers each prompt" lines "$DIR/out" 2
+printf 'one\n{"prompt": "two"}\n' | "$CHORUS" generate --model "$TINY" --threads 1 --max-new 4 --json > "$DIR/piped" 2> "$DIR/err"
+check "stdin gives what arguments give" same_file "$DIR/out" "$DIR/piped"
+echo '{"promt": "x"}' | "$CHORUS" generate --model "$TINY" --threads 1 > "$DIR/out" 2> "$DIR/err"
+check "a JSON row without a prompt is refused" is $? 2
+recipe "$DIR/a" > "$DIR/a.yaml"
+run show-batch "$DIR/a.yaml" --rows 1
+check "show-batch ends with 0" is "$code" 0
+check "it marks what is learned" prints "yes"
+check "it shows the template" prints "template:"
+run run "$DIR/a.yaml" --dry-run
+check "a dry run ends with 0" is "$code" 0
+check "it estimates memory" prints "memory"
+check "and writes nothing" absent "$DIR/a"
+
+# ---- a whole run
+
+run run "$DIR/a.yaml"
+check "a run ends with 0" is "$code" 0
+for f in recipe.yaml split.json results.json report.html base/answers.jsonl cat/model.gguf control/model.gguf; do
+    check "a run leaves $f" test -s "$DIR/a/$f"
+done
+check "pairs are left to read" test -s "$(ls "$DIR"/a/align/*/pairs.jsonl)"
+check "the table has all five arms" is "$(grep -cE '^(base model|SFT) |^SFT\(IA\)( \+ CAT| \+ as much SFT)?  ' "$DIR/out" | awk '{print ($1 >= 5)}')" 1
+check "no checkpoint is left" is "$(find "$DIR/a" -name 'state.ckpt' | wc -l)" 0
+cp "$DIR/a/cat/model.gguf" "$DIR/want.gguf"
+cp "$DIR/a/results.json" "$DIR/want.json"
+cp "$DIR/a/cat/answers.jsonl" "$DIR/want.jsonl"
+
+run run "$DIR/a/recipe.yaml"
+check "the saved recipe runs again" is "$code" 0
+check "all is skipped" is "$(grep -c ' updates in ' "$DIR/err")" 0
+check "and the results are the same bytes" same_file "$DIR/want.json" "$DIR/a/results.json"
+rm "$DIR/a/report.html"
+run report "$DIR/a"
+check "report builds the page again" test -s "$DIR/a/report.html"
+check "report prints the table" prints "SFT(IA) + CAT"
+run run "$DIR/a.yaml" --set measure.resamples=50
+check "other resamples retrain nothing" is "$code $(grep -c ' updates in ' "$DIR/err")" "0 0"
+run compare "$DIR/a/base" "$DIR/a/cat"
+check "compare prints paired differences" prints "B - A"
+run compare "$DIR/a" "$DIR/a" --json
+check "runs are compared arm by arm" is "$(grep -c '"metrics"' "$DIR/out")" 5
+refused "compare without answers" "answers" compare "$DIR/a/align" "$DIR/a/cat"
+
+refused "a run directory of another recipe" "--fresh" run "$DIR/a.yaml" --seed 2
+recipe "$DIR/tasks" > "$DIR/inside.yaml"
+refused "a directory with other things in it" "holds no run" run "$DIR/inside.yaml"
+check "whose files are left alone" test -s "$DIR/tasks/ab.json"
+run run "$DIR/a.yaml" --seed 2 --fresh
+check "--fresh starts over" is "$code" 0
+check "another seed gives another model" sh -c "! cmp -s '$DIR/want.gguf' '$DIR/a/cat/model.gguf'"
+
+# ---- stopping and going on
+
+recipe "$DIR/b" > "$DIR/b.yaml"
+kills=0
+for after in 0.05 0.15 0.3 0.5 0.7 0.9 1.2; do
+    "$CHORUS" run "$DIR/b.yaml" > /dev/null 2>&1 &
+    pid=$!
+    sleep "$after"
+    kill -KILL "$pid" 2> /dev/null && kills=$((kills + 1))
+    wait "$pid" 2> /dev/null
+done
+run run "$DIR/b.yaml"
+check "a run killed $kills times ends with 0" is "$code" 0
+check "at least one kill hit a running process" test "$kills" -ge 1
+check "the killed run's model has the same bytes" same_file "$DIR/want.gguf" "$DIR/b/cat/model.gguf"
+check "and so have its answers" same_file "$DIR/want.jsonl" "$DIR/b/cat/answers.jsonl"
+
+recipe "$DIR/c" 200000 > "$DIR/c.yaml"
+"$CHORUS" run "$DIR/c.yaml" > "$DIR/out" 2> "$DIR/err" &
+pid=$!
+n=0
+until [ -e "$DIR/c/sft/train/state.ckpt" ] || [ $n -ge 300 ]; do
+    sleep 0.1
+    n=$((n + 1))
+done
+refused "a second run in the same directory" "another chorus" run "$DIR/c.yaml"
+kill -INT "$pid"
+wait "$pid"
+code=$?
+check "an interrupt ends with 130, not $code" is "$code" 130
+check "a checkpoint is kept" test -s "$DIR/c/sft/train/state.ckpt"
+
+# ---- a disk that is full (a limit on the size of files acts the same way)
+
+recipe "$DIR/d" > "$DIR/d.yaml"
+(
+    trap '' XFSZ
+    ulimit -f 16
+    "$CHORUS" run "$DIR/d.yaml" > "$DIR/out" 2> "$DIR/err"
+)
+check "a full disk: exit code 2" is $? 2
+check "the file is named" says "$DIR/d/"
+check "no half-written model is left" absent "$DIR/d/sft/model.gguf"
+check "nor a temporary file" is "$(find "$DIR/d" -name '*.tmp' | wc -l)" 0
+
+echo "$checks checks, $failed failed"
+[ "$checks" -gt 100 ] && [ "$failed" -eq 0 ]
