@@ -1,4 +1,3 @@
-#include <cmocka.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <cmocka.h> /* wants what stands above */
 
 #include "base/mem.h"
 #include "pipeline/recipe.h"
