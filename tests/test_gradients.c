@@ -26,13 +26,14 @@ typedef struct {
 
 enum { MAX_ROWS = 1536, MAX_TARGETS = 4096 };
 
-/* 0 when this CPU lacks the instruction set. */
+/* 0 when this CPU lacks the instruction set, or what bf16 needs. */
 static int engine_open(engine *g, const char *gguf, ch_precision p, ch_isa isa)
 {
     ch_err e = {0};
     *g = (engine){0};
     ch_code c = ch_device_open(&g->d, p, isa, isa == CH_ISA_AUTO ? 2 : 1, &e);
-    if (c == CH_EUSER && isa != CH_ISA_AUTO && isa != CH_ISA_PORTABLE) {
+    int may_lack = p == CH_PRECISION_BF16 || (isa != CH_ISA_AUTO && isa != CH_ISA_PORTABLE);
+    if (c == CH_EUSER && may_lack) {
         fprintf(stderr, "skipped: %s\n", e.msg);
         return 0;
     }

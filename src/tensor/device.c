@@ -101,6 +101,11 @@ ch_code ch_device_open(ch_device **out, ch_precision p, ch_isa isa, int threads,
     CH_TRY(choose_isa(&isa, &c, e));
     int bf16 =
         p == CH_PRECISION_BF16 || (p == CH_PRECISION_AUTO && c.fast_bf16 && isa == CH_ISA_AVX512);
+    if (bf16 && !c.avx512)
+        return ch_fail(e, CH_EUSER,
+                       "--precision bf16: oneDNN multiplies bf16 with AVX-512 only and this CPU "
+                       "(%s) lacks it; take f32, or leave it at auto",
+                       c.name);
     if (bf16 && !(c.bf16 && isa == CH_ISA_AVX512))
         ch_log(CH_WARN,
                "bf16 was asked for, but runs without the CPU's bf16 instructions here: slow");
@@ -112,7 +117,8 @@ ch_code ch_device_open(ch_device **out, ch_precision p, ch_isa isa, int threads,
     d->ops = choose_ops(isa, bf16);
     snprintf(d->text, sizeof d->text, "%s, %s, %d thread%s, %s", bf16 ? "bf16" : "f32",
              isa_name[isa], d->threads, d->threads == 1 ? "" : "s", c.name);
-    ch_code code = ch_gemm_open(&d->gemm, isa, e);
+    /* --isa holds for the kernels; bf16 products need all that oneDNN finds */
+    ch_code code = ch_gemm_open(&d->gemm, bf16 ? CH_ISA_AVX512 : isa, e);
     if (code != CH_OK) {
         free(d);
         return code;
