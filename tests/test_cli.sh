@@ -154,6 +154,24 @@ printf 'one\n{"prompt": "two"}\n' | "$CHORUS" generate --model "$TINY" --threads
 check "stdin gives what arguments give" same_file "$DIR/out" "$DIR/piped"
 echo '{"promt": "x"}' | "$CHORUS" generate --model "$TINY" --threads 1 > "$DIR/out" 2> "$DIR/err"
 check "a JSON row without a prompt is refused" is $? 2
+run measure --model "$TINY" --tasks "$DIR/tasks" --threads 1 --max-new 4 --sim judge --json
+check "a judge can say what is the same" is "$code" 0
+check "the report names the judge" prints "judge tiny"
+run train --model "$TINY" --tasks "$DIR/tasks" --threads 1 --steps 2 --out "$DIR/t" --save f16
+check "train prints the model that it wrote" test -s "$(cat "$DIR/out")"
+run measure --model "$DIR/t/sft/model.gguf" --tasks "$DIR/tasks" --threads 1 --max-new 4 --json
+check "and it can be measured" is "$code" 0
+echo '{n} of: {instruction}' > "$DIR/prompt.txt"
+run paraphrase --model "$TINY" --tasks "$DIR/tasks" --threads 1 --prompt "$DIR/prompt.txt" --max-new 16 -n 3 --out "$DIR/w.json"
+check "a model that writes no usable wording: exit code 1" is "$code" 1
+check "no file of wordings is written" absent "$DIR/w.json"
+check "what was dropped is there to read" test -s "$DIR/w.json.dropped.json"
+mkdir "$DIR/rows"
+printf '{"input": "one", "output": "a"}\n{"input": "two", "output": ["b", "B"]}\n' > "$DIR/rows/ab.jsonl"
+printf 'instruction: Say a or b.\nwordings: [Answer a or b., Reply a or b.]\n' > "$DIR/rows/ab.yaml"
+run measure --model "$TINY" --tasks "$DIR/rows" --threads 1 --max-new 4 --json --answers "$DIR/rows.out"
+check "JSON lines beside a YAML file are measured" is "$code" 0
+check "2 inputs under 3 wordings are 6 answers" lines "$DIR/rows.out" 6
 recipe "$DIR/a" > "$DIR/a.yaml"
 run show-batch "$DIR/a.yaml" --rows 1
 check "show-batch ends with 0" is "$code" 0
@@ -188,6 +206,10 @@ check "report builds the page again" test -s "$DIR/a/report.html"
 check "report prints the table" prints "SFT(IA) + CAT"
 run run "$DIR/a.yaml" --set measure.resamples=50
 check "other resamples retrain nothing" is "$code $(grep -c ' updates in ' "$DIR/err")" "0 0"
+run run "$DIR/a.yaml" --set measure.sim=judge --set measure.resamples=50
+check "a run can be judged again without training again" is "$code $(grep -c ' updates in ' "$DIR/err")" "0 0"
+check "its report names the judge" grep -q 'judge tiny, untrained' "$DIR/a/report.html"
+check "and how often it agrees with exact match" grep -q '"judge_agreement"' "$DIR/a/results.json"
 run compare "$DIR/a/base" "$DIR/a/cat"
 check "compare prints paired differences" prints "B - A"
 run compare "$DIR/a" "$DIR/a" --json
