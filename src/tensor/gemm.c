@@ -35,6 +35,9 @@ struct ch_gemm_cache {
     dnnl_stream_t stream;
     entry slot[SLOTS];
     int64_t n;
+    int widens; /* 1: oneDNN has no bf16 product here; -1: not asked yet */
+    float *wide[3];
+    int64_t wide_cap[3];
 };
 
 static md_t plain(int64_t rows, int64_t cols, int transposed, int bf16)
@@ -157,6 +160,7 @@ ch_code ch_gemm_open(ch_gemm_cache **c, ch_isa isa, ch_err *e)
         free(g);
         return ch_fail(e, CH_EIO, "oneDNN does not find a CPU engine; is libdnnl intact?");
     }
+    g->widens = -1;
     *c = g;
     return CH_OK;
 }
@@ -168,14 +172,67 @@ void ch_gemm_close(ch_gemm_cache *g)
     for (int i = 0; i < SLOTS; i++)
         if (g->slot[i].used)
             empty(&g->slot[i]);
+    for (int i = 0; i < 3; i++)
+        free(g->wide[i]);
     dnnl_stream_destroy(g->stream);
     dnnl_engine_destroy(g->engine);
     free(g);
 }
 
+/* 1 when oneDNN lacks bf16 products for the instruction set: it has them from AVX-512 on. */
+static int lacks_bf16(const ch_gemm_cache *g)
+{
+    md_t m = plain(16, 16, 0, 1);
+    dnnl_primitive_desc_t pd;
+#if DNNL_VERSION_MAJOR >= 3
+    int lacks = dnnl_matmul_primitive_desc_create(&pd, g->engine, m, m, NULL, m, NULL) != 0;
+#else
+    dnnl_matmul_desc_t d;
+    CH_MUST(!dnnl_matmul_desc_init(&d, &m, &m, NULL, &m));
+    int lacks = dnnl_primitive_desc_create(&pd, &d, NULL, g->engine, NULL) != 0;
+#endif
+    if (!lacks)
+        dnnl_primitive_desc_destroy(pd);
+    drop_md(&m);
+    return lacks;
+}
+
+/* Room number i for n floats, filled from bf16 unless from is NULL. */
+static float *widen(ch_gemm_cache *g, int i, const uint16_t *from, int64_t n)
+{
+    if (n > g->wide_cap[i]) {
+        g->wide[i] = ch_grow(g->wide[i], (size_t)n, sizeof(float));
+        g->wide_cap[i] = n;
+    }
+    uint32_t *bits = (uint32_t *)g->wide[i];
+    if (from) {
+#pragma omp parallel for schedule(static)
+        for (int64_t k = 0; k < n; k++)
+            bits[k] = (uint32_t)from[k] << 16;
+    }
+    return g->wide[i];
+}
+
+/* The bf16 product by way of f32, for CPUs without one: right, and slow. */
+static void run_widened(ch_gemm_cache *g, void *out, int out_f32, const void *a, int ta,
+                        const void *b, int tb, int64_t M, int64_t N, int64_t K, int add)
+{
+    const float *wa = widen(g, 0, a, M * K), *wb = widen(g, 1, b, K * N);
+    float *c = out_f32 ? out : widen(g, 2, add ? out : NULL, M * N);
+    ch_gemm_run(g, 0, c, 1, wa, ta, wb, tb, M, N, K, add);
+    if (!out_f32)
+        ch_ops_portable_bf16.to_act(out, c, M * N);
+}
+
 void ch_gemm_run(ch_gemm_cache *g, int bf16, void *out, int out_f32, const void *a, int ta,
                  const void *b, int tb, int64_t M, int64_t N, int64_t K, int add)
 {
+    if (bf16 && g->widens < 0)
+        g->widens = lacks_bf16(g);
+    if (bf16 && g->widens) {
+        run_widened(g, out, out_f32, a, ta, b, tb, M, N, K, add);
+        return;
+    }
     shape k = {M,
                N,
                K,
