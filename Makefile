@@ -88,7 +88,7 @@ format: ## lay out all C sources with clang-format
 	@scripts/c-files.sh | xargs -r clang-format -i
 
 clean: ## remove the build trees
-	rm -rf build build-asan build-lint build-valgrind build-fuzz
+	rm -rf build build-asan build-lint build-mutants build-valgrind build-fuzz
 
 distclean: clean ## remove what `make deps` fetched and built, too
 	rm -rf third_party

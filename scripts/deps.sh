@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 packages='gcc g++ cmake make ninja-build pkg-config python3 python3-pip
     libdnnl-dev libjansson-dev libcyaml-dev libyaml-dev libcmocka-dev
-    libcurl4-openssl-dev libssl-dev'
+    libssl-dev'
 
 llama_name=llama_cpp_python-0.3.36.tar.gz
 llama_sha=832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e

@@ -205,6 +205,23 @@ static void filling_a_template_does_not_fill_what_was_filled_in(void **state CH_
     free(s);
 }
 
+static void a_reply_with_one_wording_is_freed_of_what_stands_round_it(void **state CH_UNUSED)
+{
+    static const char *const pairs[][2] = {
+        {"Name the odd one.", "Name the odd one."},
+        {"Here is a rewording:\n\nName the odd one.", "Name the odd one."},
+        {"Sure:\n\"Name the odd one.\"", "Name the odd one."},
+        {"Name the odd one.\n\nI hope this helps.", "Name the odd one."},
+        {"Name: the odd one", "Name: the odd one"},
+        {" \n ", ""},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        char *s = ch_reword_clean(pairs[i][0]);
+        assert_string_equal(s, pairs[i][1]);
+        free(s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +235,7 @@ int main(void)
         cmocka_unit_test(the_demo_s_own_wordings_pass_the_filter),
         cmocka_unit_test(the_example_is_as_long_as_the_list_asked_for_and_has_no_line_twice),
         cmocka_unit_test(filling_a_template_does_not_fill_what_was_filled_in),
+        cmocka_unit_test(a_reply_with_one_wording_is_freed_of_what_stands_round_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

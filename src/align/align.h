@@ -98,9 +98,11 @@ typedef struct {
     int64_t n, n_kept;
     char *raw; /* what the model wrote */
 } ch_wordings;
-/* template_text NULL: the paper's one-shot numbered list. {n}, {instruction}, and the example's
- * {example_instruction} and {example} (its numbered list) are replaced. max_new 0: enough for n
- * lines. Also dropped: "cut off by the length limit", "more than asked for". */
+/* template_text NULL: the paper's one-shot numbered list [C], and, when it leaves fewer than n that
+ * can be kept, single rewordings sampled from a fixed seed [+]: a small model copies the example
+ * instead. {n}, {instruction}, and the example's {example_instruction} and {example} (its numbered
+ * list) are replaced. max_new 0: enough for n lines. Also dropped: "cut off by the length limit",
+ * "more than asked for". */
 ch_code ch_paraphrase(ch_wordings *w, ch_model *m, const ch_task *task, int64_t n,
                       const char *template_text, int64_t max_new, ch_err *e) CH_CHECK_RESULT;
 /* The filter alone: reasons are "the same as another", "nearly the same as another", "lost a

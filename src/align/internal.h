@@ -45,6 +45,16 @@ int64_t ch_item_end(const ch_candidates *c, const int64_t *order, int64_t from);
 /* id[i] numbers the distinct (task, item, text) triples 0..; returns how many there are. */
 int64_t ch_candidates_distinct(const ch_candidates *c, int64_t *id);
 
+/* -- reword.c -- */
+
+/* Asks for one wording at a time, sampled, until n are kept or the tries are used up; appends to w.
+ */
+ch_code ch_reword(ch_wordings *w, ch_model *m, const ch_task *task, int64_t n,
+                  ch_err *e) CH_CHECK_RESULT;
+/* The wording inside a reply: without a lead-in line that ends in a colon, up to the first blank
+ * line, without quotes round it. New string, "" when nothing is left. */
+char *ch_reword_clean(const char *reply);
+
 /* -- rewards.c -- */
 
 /* Most labels that are shown to a judge and taken as the closed set of a task: an extraction task

@@ -82,6 +82,8 @@ ch_code ch_paraphrase(ch_wordings *w, ch_model *m, const ch_task *task, int64_t 
             w->raw = ch_dup(out.text);
             drop_odd_ends(w, n, out.stopped);
             ch_wordings_filter(w, task);
+            if (w->n_kept < n && !template_text)
+                c = ch_reword(w, m, task, n, e);
         }
         ch_answer_release(&out);
     }

@@ -98,8 +98,13 @@ static void calm_threads(char **argv)
 {
     if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY"))
         return;
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n < 0)
+        return;
+    path[n] = 0;
     setenv("GOMP_SPINCOUNT", "2000", 1);
-    execv("/proc/self/exe", argv); /* where it fails, only speed is lost */
+    execv(path, argv); /* where it fails, only speed is lost */
 }
 
 int main(int argc, char **argv)

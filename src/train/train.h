@@ -30,8 +30,7 @@ typedef struct {
 } ch_update;
 
 /* logp[i]: sum of log P over the n_tok[i] answer tokens of member i. Writes w[i] = d loss / d
- * logp[i] and returns this group's part of the update's loss; *hinge_on counts pairs whose hinge
- * was active. */
+ * logp[i] and returns this group's part of the update's loss. */
 typedef double ch_loss_fn(const ch_group *g, const double *logp, const int64_t *n_tok,
                           const ch_update *u, double *w);
 typedef struct {
