@@ -186,7 +186,7 @@ static void check_norm_forward(rig *r, norm_case *c, int in_place, int with_y)
     double *sum = copy(c->x, n); /* without y, the sum goes in as x */
     for (int64_t i = 0; i < n; i++)
         sum[i] += with_y ? 0 : c->y[i];
-    buf x = f32_from(sum, n), y = act_from(r, c->y, n), w = f32_from(c->w, c->C);
+    buf x = f32_from(sum, n), y = f32_from(c->y, n), w = f32_from(c->w, c->C);
     buf xo = f32_buf(n), nb = act_buf(r, n), rstd = f32_buf(c->N), again = act_buf(r, n);
     float *out = in_place ? x.p : xo.p;
     r->op->add_norm(out, nb.p, rstd.p, x.p, with_y ? y.p : NULL, w.p, c->N, c->C, 1e-5f);

@@ -23,8 +23,9 @@ struct ch_net {
     int64_t max_rows, n_slots;
     ch_arena arena;
     saved *layer;
+    float *y; /* (N,C): what attention or MLP adds to the residual */
     float *x_out, *rstd_out, *dx, *part, *scratch, *cs;
-    void *n, *y, *h; /* (N, C or HD), (N,C), (N,F) */
+    void *n, *h; /* (N,C), (N,F) */
     void *dxa, *dqkv, *dgu, *dh, *dn;
     void *xl, *dxl, *dlogits; /* head: gathered rows, a chunk of logits */
     float *logits, *lse;
@@ -95,7 +96,7 @@ static void layout(ch_net *t, ch_arena *a)
     t->x_out = ch_take(a, N * C, sizeof(float));
     t->rstd_out = ch_take(a, N, sizeof(float));
     t->n = ch_take(a, N * C, act);
-    t->y = ch_take(a, N * C, act);
+    t->y = ch_take(a, N * C, sizeof(float));
     t->h = ch_take(a, N * (size_t)z->F, act);
     t->part = ch_take(a, (size_t)ch_device_threads(t->d) * C, sizeof(float));
     t->xl = ch_take(a, (t->use == CH_NET_GENERATE ? (size_t)CH_LOGIT_ROWS : N) * C, act);
@@ -227,11 +228,11 @@ static void layer_forward(ch_net *t, int64_t l, const ch_rows *r, const ch_attn 
     op->rope(s->qkv, t->cs, r->pos, N, z->H, z->G, z->D, z->n_rot, 0);
     op->kv_store(s->k, s->v, s->qkv, r->slot, at);
     op->attention(t->d, s->o, t->use == CH_NET_TRAIN ? s->lse : NULL, s->qkv, s->k, s->v, at);
-    op->gemm(t->d, t->y, 0, s->o, 0, weight(t, w->wo), 1, N, C, HD, 0);
+    op->gemm(t->d, t->y, 1, s->o, 0, weight(t, w->wo), 1, N, C, HD, 0);
     op->add_norm(s->xm, t->n, s->rstd2, s->x, t->y, W + w->ffn_norm, N, C, z->norm_eps);
     op->gemm(t->d, s->gu, 0, t->n, 0, weight(t, w->gate_up), 1, N, 2 * z->F, C, 0);
     op->swiglu(t->h, s->gu, N, z->F);
-    op->gemm(t->d, t->y, 0, t->h, 0, weight(t, w->down), 1, N, C, z->F, 0);
+    op->gemm(t->d, t->y, 1, t->h, 0, weight(t, w->down), 1, N, C, z->F, 0);
 }
 
 /* Trunk over all rows; leaves the normalised output in t->n. */

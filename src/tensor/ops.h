@@ -53,10 +53,10 @@ typedef struct ch_ops {
     void (*embed_backward)(float *dtable, const float *dx, const int32_t *ids, int64_t N,
                            int64_t C);
 
-    /* RMSNorm (Zhang & Sennrich 2019): xo = x + y (y act, NULL: nothing), n = act(xo * rstd * w),
+    /* RMSNorm (Zhang & Sennrich 2019): xo = x + y (y NULL: nothing), n = act(xo * rstd * w),
      * rstd = 1 / sqrt(mean(xo^2) + eps). xo may be x; rstd (N) may be NULL. */
-    void (*add_norm)(float *xo, void *n, float *rstd, const float *x, const void *y, const float *w,
-                     int64_t N, int64_t C, float eps);
+    void (*add_norm)(float *xo, void *n, float *rstd, const float *x, const float *y,
+                     const float *w, int64_t N, int64_t C, float eps);
     /* n again from what forward saved. */
     void (*norm_again)(void *n, const float *x, const float *rstd, const float *w, int64_t N,
                        int64_t C);
