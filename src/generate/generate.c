@@ -318,9 +318,9 @@ ch_code ch_generate(ch_model *m, const ch_request *req, int64_t n, const ch_gen_
                     ch_answer *out, ch_gen_stats *stats, ch_err *e)
 {
     CH_TRY(check(m, req, n, e));
-    memset(out, 0, (size_t)n * sizeof *out);
     if (!n)
         return CH_OK;
+    memset(out, 0, (size_t)n * sizeof *out);
     gen *g = ch_new(1, sizeof *g);
     *g = (gen){.m = m, .z = ch_model_dims(m), .req = req, .out = out, .n = n};
     int64_t max_rows;

@@ -29,7 +29,7 @@ typedef struct {
 
 typedef struct {
     int64_t batch;    /* sequences decoded at once (default 64 when 0) */
-    int64_t max_rows; /* key/value rows held at once (default 16384 when 0) */
+    int64_t max_rows; /* key/value rows held at once (default 8192 when 0) */
     const char *what; /* progress label; NULL: silent */
 } ch_gen_opts;
 
