@@ -204,7 +204,7 @@ ch_code ch_judge_check(const ch_replies *r, ch_model *judge, int64_t most, int64
             *CH_PUSH(all, n_all, cap) = (ch_judge_pair){NULL, two[0], two[1]};
         }
     *n = n_all < most ? n_all : most;
-    *agreement = 0;
+    int64_t differ = 0;
     char **question = ch_new((size_t)*n + 1, sizeof *question);
     ch_judge_pair *pick = ch_new((size_t)*n + 1, sizeof *pick);
     unsigned char *same = ch_new((size_t)*n + 1, 1);
@@ -216,9 +216,10 @@ ch_code ch_judge_check(const ch_replies *r, ch_model *judge, int64_t most, int64
     }
     ch_code code = *n ? ch_judge_same(judge, pick, *n, same, margin, e) : CH_OK;
     for (int64_t i = 0; i < *n; i++) {
-        *agreement += !same[i] / (double)*n;
+        differ += !same[i];
         free(question[i]);
     }
+    *agreement = *n ? (double)differ / (double)*n : 0;
     free(question);
     free(pick);
     free(same);

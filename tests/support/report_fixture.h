@@ -68,7 +68,9 @@ static CH_UNUSED char *terminal(const ch_report_data *d, int colour, int64_t col
     return text;
 }
 
-static CH_UNUSED char *html(const fixture *x, const ch_report_data *d, const char *name)
+/* Not inlined: gcc 12 then takes pointers into the text for pointers to the variable. */
+static CH_UNUSED __attribute__((noinline)) char *html(const fixture *x, const ch_report_data *d,
+                                                      const char *name)
 {
     ch_err e = {0};
     char *path = ch_path(x->dir, name), *text = NULL;
