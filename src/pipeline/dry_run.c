@@ -12,24 +12,20 @@ enum { TIMED = 32 };
 
 typedef struct {
     int64_t rows, tokens, shared; /* shared: tokens when equal prefixes count once */
-    int64_t longest, targets;     /* targets: most answer tokens of an update */
+    int64_t longest;
 } load;
 
-static load load_of(const ch_groups *g, int64_t batch)
+static load load_of(const ch_groups *g)
 {
     load l = {0};
     ch_seq *seqs = ch_new((size_t)g->n + 1, sizeof *seqs);
-    int64_t most = 0;
     for (int64_t i = 0; i < g->n; i++) {
         seqs[i] = g->list[i].list[0].seq;
         l.tokens += seqs[i].n;
         l.longest = seqs[i].n > l.longest ? seqs[i].n : l.longest;
-        int64_t answer = seqs[i].n - seqs[i].n_prompt;
-        most = answer > most ? answer : most;
     }
     l.rows = g->n;
     l.shared = ch_shared_rows(seqs, g->n);
-    l.targets = most * batch;
     free(seqs);
     return l;
 }
@@ -113,14 +109,14 @@ static ch_code fill(estimate *x, ch_state *s, ch_err *e)
     CH_TRY(ch_prompts_check(s->base, &s->split, &how, &x->prompts, &x->prompt_tokens,
                             &x->prompt_rows, e));
     CH_TRY(ch_sft_groups(&g, s->base, &s->split, 0, 0, r->data.max_len, drop, &dropped, e));
-    x->sft = load_of(&g, r->train.batch);
+    x->sft = load_of(&g);
     ch_groups_release(&g);
     CH_TRY(ch_sft_groups(&g, s->base, &s->split, 1, 0, r->data.max_len, drop, &dropped, e));
-    x->sft_ia = load_of(&g, r->train.batch);
+    x->sft_ia = load_of(&g);
     ch_code c = time_rows(s, &g, &x->score_s, &x->write_s, e);
     ch_groups_release(&g);
     CH_TRY(c);
-    x->bytes = (double)ch_train_bytes(s->base, &r->train, x->sft_ia.targets);
+    x->bytes = (double)ch_train_bytes(s->base, &r->train, x->sft_ia.longest);
     add_times(x, s);
     return CH_OK;
 }

@@ -251,8 +251,8 @@ double ch_stepper_dev(ch_stepper *s, const ch_groups *dev)
     return sum / tokens;
 }
 
-int64_t ch_train_bytes(const ch_model *m, const ch_train_opts *o, int64_t max_targets)
+int64_t ch_train_bytes(const ch_model *m, const ch_train_opts *o, int64_t largest_group)
 {
-    (void)max_targets; /* logits are made in chunks of a fixed size */
-    return 4 * 4 * ch_model_layout(m)->total + ch_net_bytes(m, CH_NET_TRAIN, o->max_rows, 0);
+    int64_t rows = rows_for(o, (largest){.tokens = largest_group});
+    return 4 * 4 * ch_model_layout(m)->total + ch_net_bytes(m, CH_NET_TRAIN, rows, 0);
 }

@@ -77,7 +77,8 @@ void ch_train_clean(const char *dir);
 /* Mean -log P a good token. */
 ch_code ch_dev_loss(ch_model *m, const ch_groups *dev, int64_t max_rows, double *loss, ch_err *e);
 
-/* Bytes that training holds at its peak (weights, gradients, optimiser states, activations). */
-int64_t ch_train_bytes(const ch_model *m, const ch_train_opts *o, int64_t max_targets);
+/* Bytes that training holds at its peak (weights, gradients, optimiser states, activations) when
+ * its largest group has so many tokens. */
+int64_t ch_train_bytes(const ch_model *m, const ch_train_opts *o, int64_t largest_group);
 
 #endif
