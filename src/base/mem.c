@@ -31,6 +31,19 @@ void *ch_grow(void *p, size_t count, size_t elem)
     return q;
 }
 
+void *ch_new_pages(size_t bytes)
+{
+    const size_t large = (size_t)2 << 20;
+    size_t page = bytes < large ? 4096 : large;
+    size_t padded = bytes ? (bytes + page - 1) / page * page : page;
+    void *p = aligned_alloc(page, padded);
+    if (!p)
+        out_of_memory(bytes);
+    if (page == large)
+        madvise(p, padded, MADV_HUGEPAGE);
+    return p;
+}
+
 char *ch_dup(const char *s)
 {
     return ch_dupn(s, strlen(s));

@@ -13,6 +13,8 @@
 void *ch_new(size_t count, size_t elem);
 /* Grows p to count elements; the new part is not zeroed. */
 void *ch_grow(void *p, size_t count, size_t elem);
+/* Page-aligned scratch on large pages where there are some, not zeroed; free(). */
+void *ch_new_pages(size_t bytes);
 char *ch_dup(const char *s);
 char *ch_dupn(const char *s, size_t n);
 /* A malloc'd printf. */

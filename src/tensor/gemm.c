@@ -25,7 +25,8 @@ typedef struct {
     shape key;
     int used;
     dnnl_primitive_t prim;
-    dnnl_memory_t a, b, c;
+    dnnl_memory_t a, b, c, room;
+    size_t room_bytes;
 } entry;
 
 enum { SLOTS = 4096 };
@@ -38,6 +39,8 @@ struct ch_gemm_cache {
     int widens; /* 1: oneDNN has no bf16 product here; -1: not asked yet */
     float *wide[3];
     int64_t wide_cap[3];
+    void *room; /* what the products need while they run: kept, as fresh pages cost much */
+    size_t room_bytes;
 };
 
 static md_t plain(int64_t rows, int64_t cols, int transposed, int bf16)
@@ -62,13 +65,14 @@ static void drop_md(md_t *m)
 #endif
 }
 
-static dnnl_primitive_t make(const ch_gemm_cache *g, md_arg a, md_arg b, md_arg c, int add)
+/* Makes s->prim, and s->room for its scratch. */
+static void make(const ch_gemm_cache *g, entry *s, md_arg a, md_arg b, md_arg c, int add)
 {
     dnnl_primitive_attr_t attr;
     dnnl_post_ops_t post;
     dnnl_primitive_desc_t pd;
-    dnnl_primitive_t prim;
     CH_MUST(!dnnl_primitive_attr_create(&attr) && !dnnl_post_ops_create(&post));
+    CH_MUST(!dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
     if (add) {
 #if DNNL_VERSION_MAJOR >= 3
         CH_MUST(!dnnl_post_ops_append_sum(post, 1.f, 0, dnnl_data_type_undef));
@@ -84,11 +88,13 @@ static dnnl_primitive_t make(const ch_gemm_cache *g, md_arg a, md_arg b, md_arg 
     CH_MUST(!dnnl_matmul_desc_init(&d, a, b, NULL, c));
     CH_MUST(!dnnl_primitive_desc_create(&pd, &d, attr, g->engine, NULL));
 #endif
-    CH_MUST(!dnnl_primitive_create(&prim, pd));
+    CH_MUST(!dnnl_primitive_create(&s->prim, pd));
+    md_arg room = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
+    s->room_bytes = dnnl_memory_desc_get_size(room);
+    CH_MUST(!dnnl_memory_create(&s->room, room, g->engine, DNNL_MEMORY_NONE));
     dnnl_primitive_desc_destroy(pd);
     dnnl_post_ops_destroy(post);
     dnnl_primitive_attr_destroy(attr);
-    return prim;
 }
 
 static void fill(const ch_gemm_cache *g, entry *s, const shape *k)
@@ -97,7 +103,7 @@ static void fill(const ch_gemm_cache *g, entry *s, const shape *k)
     md_t c = plain(k->M, k->N, 0, k->bf16 && !k->out_f32);
     s->key = *k;
     s->used = 1;
-    s->prim = make(g, MD_ARG(a), MD_ARG(b), MD_ARG(c), k->add);
+    make(g, s, MD_ARG(a), MD_ARG(b), MD_ARG(c), k->add);
     CH_MUST(!dnnl_memory_create(&s->a, MD_ARG(a), g->engine, DNNL_MEMORY_NONE));
     CH_MUST(!dnnl_memory_create(&s->b, MD_ARG(b), g->engine, DNNL_MEMORY_NONE));
     CH_MUST(!dnnl_memory_create(&s->c, MD_ARG(c), g->engine, DNNL_MEMORY_NONE));
@@ -112,6 +118,7 @@ static void empty(entry *s)
     dnnl_memory_destroy(s->a);
     dnnl_memory_destroy(s->b);
     dnnl_memory_destroy(s->c);
+    dnnl_memory_destroy(s->room);
     *s = (entry){0};
 }
 
@@ -174,6 +181,7 @@ void ch_gemm_close(ch_gemm_cache *g)
             empty(&g->slot[i]);
     for (int i = 0; i < 3; i++)
         free(g->wide[i]);
+    free(g->room);
     dnnl_stream_destroy(g->stream);
     dnnl_engine_destroy(g->engine);
     free(g);
@@ -224,6 +232,16 @@ static void run_widened(ch_gemm_cache *g, void *out, int out_f32, const void *a,
         ch_ops_portable_bf16.to_act(out, c, M * N);
 }
 
+static void *room_for(ch_gemm_cache *g, const entry *s)
+{
+    if (s->room_bytes > g->room_bytes) {
+        free(g->room);
+        g->room = ch_new_pages(s->room_bytes);
+        g->room_bytes = s->room_bytes;
+    }
+    return g->room;
+}
+
 void ch_gemm_run(ch_gemm_cache *g, int bf16, void *out, int out_f32, const void *a, int ta,
                  const void *b, int tb, int64_t M, int64_t N, int64_t K, int add)
 {
@@ -247,8 +265,13 @@ void ch_gemm_run(ch_gemm_cache *g, int bf16, void *out, int out_f32, const void 
         void *io;
     } pa = {.in = a}, pb = {.in = b}; /* oneDNN takes inputs without const */
     CH_MUST(!dnnl_memory_set_data_handle(s->a, pa.io) &&
-            !dnnl_memory_set_data_handle(s->b, pb.io) && !dnnl_memory_set_data_handle(s->c, out));
-    dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, s->a}, {DNNL_ARG_WEIGHTS, s->b}, {DNNL_ARG_DST, s->c}};
-    CH_MUST(!dnnl_primitive_execute(s->prim, g->stream, 3, args));
+            !dnnl_memory_set_data_handle(s->b, pb.io) &&
+            !dnnl_memory_set_data_handle(s->c, out) &&
+            !dnnl_memory_set_data_handle(s->room, room_for(g, s)));
+    dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, s->a},
+                              {DNNL_ARG_WEIGHTS, s->b},
+                              {DNNL_ARG_DST, s->c},
+                              {DNNL_ARG_SCRATCHPAD, s->room}};
+    CH_MUST(!dnnl_primitive_execute(s->prim, g->stream, 4, args));
     CH_MUST(!dnnl_stream_wait(g->stream));
 }
