@@ -193,8 +193,9 @@ static ch_code train(ch_state *s, const job *j, int64_t arm, ch_model *m, ch_err
     if (c == CH_OK) {
         ch_log(CH_INFO, "%s: %s on %lld groups, %lld updates of %lld", j->arm->name, j->obj->name,
                (long long)data.n, (long long)j->arm->train.steps, (long long)j->arm->train.batch);
-        c = ch_train(m, j->obj, &data, &dev, &j->arm->train, j->train_dir, j->stage.hash.hex,
-                     &result, e);
+        ch_train_opts how = j->arm->train;
+        how.what = j->arm->name;
+        c = ch_train(m, j->obj, &data, &dev, &how, j->train_dir, j->stage.hash.hex, &result, e);
     }
     if (c == CH_OK)
         c = save(s, j, m, &result, &data, dropped, e);

@@ -20,6 +20,7 @@ typedef struct {
     ch_stepper s;
     const ch_groups *data, *dev;
     const ch_train_opts *o;
+    const char *what;
     ch_sampler sampler;
     char *state, *best, *last, *log_path;
     const char *hash;
@@ -138,7 +139,7 @@ static ch_code loop(run *r, ch_err *e)
 {
     const ch_train_opts *o = r->o;
     ch_progress bar;
-    ch_progress_start(&bar, r->s.obj->name, "updates", o->steps);
+    ch_progress_start(&bar, r->what, "updates", o->steps);
     while (r->at.step < o->steps) {
         CH_TRY(one_step(r, &bar, e));
         int due = o->save_every ? r->at.step % o->save_every == 0
@@ -199,7 +200,7 @@ static ch_code begin(run *r, ch_err *e)
 {
     if (ch_exists(r->state)) {
         CH_TRY(ch_state_read(r->state, &r->s, &r->at, r->hash, e));
-        ch_log(CH_INFO, "%s: going on after update %lld", r->s.obj->name, (long long)r->at.step);
+        ch_log(CH_INFO, "%s: going on after update %lld", r->what, (long long)r->at.step);
     }
     r->begun_s = r->saved_s = ch_now_s();
     return open_log(r, e);
@@ -213,6 +214,7 @@ ch_code ch_train(ch_model *m, const ch_objective *obj, const ch_groups *data, co
     CH_TRY(ch_make_dir(dir, e));
     run r = {
         .data = data, .dev = dev, .o = o, .hash = hash, .sampler = {.n = data->n, .seed = o->seed}};
+    r.what = o->what ? o->what : obj->name;
     r.state = ch_path(dir, "state.ckpt");
     r.best = ch_path(dir, "best.w");
     r.last = ch_path(dir, "last.w");

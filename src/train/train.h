@@ -54,6 +54,7 @@ typedef struct {
     int64_t save_every; /* checkpoint each so many updates; 0: only at the end */
     int64_t max_rows;   /* rows a forward pass may have; a larger batch is cut at subtrees */
     uint64_t seed;
+    const char *what; /* names it in progress and messages; NULL: the objective's name */
 } ch_train_opts;
 
 typedef struct {
