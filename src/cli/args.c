@@ -217,6 +217,23 @@ ch_code ch_args_to_recipe(const ch_args *a, ch_recipe *r, ch_err *e)
     return CH_OK;
 }
 
+ch_code ch_args_recipe(const ch_args *a, ch_recipe *r, ch_err *e)
+{
+    char command[64];
+    snprintf(command, sizeof command, "chorus %s", a->cmd->name);
+    const char *where = a->n_args ? a->args[0] : command;
+    if (a->n_args)
+        CH_TRY(ch_recipe_read(r, where, e));
+    else
+        ch_recipe_init(r);
+    CH_TRY(ch_args_to_recipe(a, r, e));
+    if (!a->n_args && (!r->model[0] || !r->data.tasks[0]))
+        return ch_fail(e, CH_EUSER,
+                       "%s: a RECIPE, or --model and --tasks, are wanted; see %s --help", command,
+                       command);
+    return ch_recipe_finish(r, where, e);
+}
+
 ch_code ch_args_need(const ch_args *a, const char *const *names, ch_err *e)
 {
     for (; *names; names++)

@@ -64,6 +64,9 @@ double ch_arg_real(const ch_args *a, const char *name);
 
 /* The recipe's keys that options name, and --set KEY=VALUE. */
 ch_code ch_args_to_recipe(const ch_args *a, ch_recipe *r, ch_err *e) CH_CHECK_RESULT;
+/* The whole recipe of a command that takes [RECIPE]: that file, or the defaults, and the options.
+ * Release r in any case. */
+ch_code ch_args_recipe(const ch_args *a, ch_recipe *r, ch_err *e) CH_CHECK_RESULT;
 /* Error when one of these options (NULL-terminated) was not given. */
 ch_code ch_args_need(const ch_args *a, const char *const *names, ch_err *e) CH_CHECK_RESULT;
 

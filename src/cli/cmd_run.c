@@ -33,20 +33,7 @@ static ch_code finish(const ch_recipe *r, int json, ch_err *e)
 ch_code ch_cmd_run(const ch_args *a, ch_err *e)
 {
     ch_recipe r;
-    const char *where = a->n_args ? a->args[0] : "chorus run";
-    ch_code c = CH_OK;
-    if (a->n_args)
-        c = ch_recipe_read(&r, where, e);
-    else
-        ch_recipe_init(&r);
-    if (c == CH_OK)
-        c = ch_args_to_recipe(a, &r, e);
-    if (c == CH_OK && !a->n_args && (!r.model[0] || !r.data.tasks[0]))
-        c = ch_fail(
-            e, CH_EUSER,
-            "chorus run: a RECIPE, or --model and --tasks, are wanted; see chorus run --help");
-    if (c == CH_OK)
-        c = ch_recipe_finish(&r, where, e);
+    ch_code c = ch_args_recipe(a, &r, e);
     int json = ch_arg_given(a, "json");
     ch_run_opts how = {.fresh = ch_arg_given(a, "fresh")};
     if (c == CH_OK && ch_arg_given(a, "dry-run")) {

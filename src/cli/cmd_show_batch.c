@@ -103,16 +103,7 @@ ch_code ch_cmd_show_batch(const ch_args *a, ch_err *e)
 {
     ch_recipe r;
     ch_state s = {.lock = -1};
-    const char *where = a->n_args ? a->args[0] : "chorus show-batch";
-    ch_code c = CH_OK;
-    if (a->n_args)
-        c = ch_recipe_read(&r, where, e);
-    else
-        ch_recipe_init(&r);
-    if (c == CH_OK)
-        c = ch_args_to_recipe(a, &r, e);
-    if (c == CH_OK)
-        c = ch_recipe_finish(&r, where, e);
+    ch_code c = ch_args_recipe(a, &r, e);
     if (c == CH_OK)
         c = ch_state_load(&s, &r, e);
     if (c == CH_OK)
