@@ -61,6 +61,13 @@ void ch_html_section(ch_str *b, const char *title, const char *note)
         ch_str_addf(b, "<p class=\"sub\">%s</p>\n", note);
 }
 
+void ch_html_interval(ch_str *b, int metric, ch_stat s)
+{
+    ch_str_add(b, "<span class=\"iv\">");
+    ch_add_interval(b, metric, s);
+    ch_str_add(b, "</span>");
+}
+
 void ch_html_verdict(ch_str *b, int metric, ch_stat diff)
 {
     static const char *const class[] = {[CH_V_UNCLEAR] = "none",

@@ -17,6 +17,8 @@ void ch_html_text(ch_str *b, const char *s);
 void ch_html_folded(ch_str *b, const char *s, size_t most);
 /* Opens <section> with its heading and, when note is not NULL, a line of plain HTML below it. */
 void ch_html_section(ch_str *b, const char *title, const char *note);
+/* "[74.1, 79.2]", small. */
+void ch_html_interval(ch_str *b, int metric, ch_stat s);
 /* "better +12.3 [9.8, 14.9]" with a mark, so that colour is never alone. */
 void ch_html_verdict(ch_str *b, int metric, ch_stat diff);
 

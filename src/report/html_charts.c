@@ -74,11 +74,9 @@ static void add_stat(ch_str *b, int metric, ch_stat s)
 {
     ch_str_add(b, "<div class=\"num\">");
     ch_add_value(b, metric, s.value);
-    ch_str_add(b, " <span class=\"iv\">[");
-    ch_add_value(b, metric, s.low);
-    ch_str_add(b, ", ");
-    ch_add_value(b, metric, s.high);
-    ch_str_add(b, "]</span></div>");
+    ch_str_add(b, " ");
+    ch_html_interval(b, metric, s);
+    ch_str_add(b, "</div>");
 }
 
 static void add_joint(ch_str *b, double from, double to, int y)

@@ -19,15 +19,6 @@ static void add_head(ch_str *b, const ch_report_data *d, int64_t from, const cha
     ch_str_add(b, "</tr></thead><tbody>\n");
 }
 
-static void add_interval(ch_str *b, int metric, ch_stat s)
-{
-    ch_str_add(b, "<span class=\"iv\">[");
-    ch_add_value(b, metric, s.low);
-    ch_str_add(b, ", ");
-    ch_add_value(b, metric, s.high);
-    ch_str_add(b, "]</span>");
-}
-
 static void add_metric_name(ch_str *b, int metric, const char *unit)
 {
     const ch_metric *m = &ch_metrics[metric];
@@ -71,7 +62,7 @@ void ch_html_metrics(ch_str *b, const ch_report_data *d)
             ch_stat s = d->arms[i].measure.all[k];
             ch_str_add(b, "<td>");
             ch_add_value(b, k, s.value);
-            add_interval(b, k, s);
+            ch_html_interval(b, k, s);
             ch_str_add(b, "</td>");
         }
         ch_str_add(b, "</tr>\n");

@@ -103,14 +103,20 @@ void ch_add_value(ch_str *b, int metric, double value)
     ch_str_add(b, text);
 }
 
-void ch_add_stat(ch_str *b, int metric, ch_stat s)
+void ch_add_interval(ch_str *b, int metric, ch_stat s)
 {
-    ch_add_value(b, metric, s.value);
-    ch_str_add(b, " [");
+    ch_str_add(b, "[");
     ch_add_value(b, metric, s.low);
     ch_str_add(b, ", ");
     ch_add_value(b, metric, s.high);
     ch_str_add(b, "]");
+}
+
+void ch_add_stat(ch_str *b, int metric, ch_stat s)
+{
+    ch_add_value(b, metric, s.value);
+    ch_str_add(b, " ");
+    ch_add_interval(b, metric, s);
 }
 
 static void add_signed(ch_str *b, double x, int decimals, int plus, const char *minus)

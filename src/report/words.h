@@ -25,6 +25,8 @@ int64_t ch_width(const char *s);
 
 /* A metric's value as shown: "76.8", percent metrics x 100. */
 void ch_add_value(ch_str *b, int metric, double value);
+/* "[74.1, 79.2]" */
+void ch_add_interval(ch_str *b, int metric, ch_stat s);
 /* "76.8 [74.1, 79.2]" */
 void ch_add_stat(ch_str *b, int metric, ch_stat s);
 /* "+12.3 [9.8, 14.9]"; two decimals when a bound that is not 0 would be shown as 0. minus: "-" or
