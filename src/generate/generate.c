@@ -253,7 +253,8 @@ static void sort_requests(gen *g)
     free(list);
 }
 
-static ch_code prepare(gen *g, const ch_gen_opts *o, int64_t *max_rows, ch_err *e)
+/* Everything but the network. *max_rows: of a wave; *n_slots: of the key/value store. */
+static void prepare(gen *g, const ch_gen_opts *o, int64_t *max_rows, int64_t *n_slots)
 {
     size_t n = (size_t)g->n;
     g->order = ch_new(n, sizeof *g->order);
@@ -276,7 +277,7 @@ static ch_code prepare(gen *g, const ch_gen_opts *o, int64_t *max_rows, ch_err *
     g->picks = ch_new(n, sizeof *g->picks);
     int64_t threads = ch_device_threads(ch_model_device(g->m));
     g->options = ch_new((size_t)(threads * g->z->V), sizeof *g->options);
-    return ch_net_new(&g->net, g->m, CH_NET_GENERATE, PIECE, most + g->batch * g->longest, e);
+    *n_slots = most + g->batch * g->longest;
 }
 
 static ch_code check(const ch_model *m, const ch_request *req, int64_t n, ch_err *e)
@@ -323,8 +324,9 @@ ch_code ch_generate(ch_model *m, const ch_request *req, int64_t n, const ch_gen_
     memset(out, 0, (size_t)n * sizeof *out);
     gen *g = ch_new(1, sizeof *g);
     *g = (gen){.m = m, .z = ch_model_dims(m), .req = req, .out = out, .n = n};
-    int64_t max_rows;
-    ch_code c = prepare(g, o, &max_rows, e);
+    int64_t max_rows, n_slots;
+    prepare(g, o, &max_rows, &n_slots);
+    ch_code c = ch_net_new(&g->net, m, CH_NET_GENERATE, PIECE, n_slots, e);
     if (o && o->what) {
         g->shows = 1;
         ch_progress_start(&g->bar, o->what, "answers", n);
@@ -347,6 +349,18 @@ ch_code ch_generate(ch_model *m, const ch_request *req, int64_t n, const ch_gen_
     for (int64_t i = 0; c != CH_OK && i < n; i++)
         ch_answer_release(out + i);
     return c;
+}
+
+int64_t ch_generate_bytes(ch_model *m, const ch_request *req, int64_t n, const ch_gen_opts *o)
+{
+    if (!n)
+        return 0;
+    gen *g = ch_new(1, sizeof *g);
+    *g = (gen){.m = m, .z = ch_model_dims(m), .req = req, .n = n};
+    int64_t max_rows, n_slots;
+    prepare(g, o, &max_rows, &n_slots);
+    release(g);
+    return ch_net_bytes(m, CH_NET_GENERATE, PIECE, n_slots);
 }
 
 void ch_answer_release(ch_answer *a)

@@ -43,9 +43,13 @@ typedef struct {
 ch_code ch_generate(ch_model *m, const ch_request *req, int64_t n, const ch_gen_opts *o,
                     ch_answer *out, ch_gen_stats *stats, ch_err *e) CH_CHECK_RESULT;
 void ch_answer_release(ch_answer *a);
+/* Bytes that ch_generate would allocate beside the answers. */
+int64_t ch_generate_bytes(ch_model *m, const ch_request *req, int64_t n, const ch_gen_opts *o);
 
 /* logp[i] = sum of log P of seqs[i].ids[n_prompt..n). Everything shared is computed once. */
 ch_code ch_score(ch_model *m, const ch_seq *seqs, int64_t n, const ch_gen_opts *o, double *logp,
                  ch_err *e) CH_CHECK_RESULT;
+/* Bytes that it would allocate. */
+int64_t ch_score_bytes(const ch_model *m, const ch_seq *seqs, int64_t n);
 
 #endif

@@ -26,6 +26,19 @@ static void score_piece(scorer *s, const ch_model *m, int64_t a, int64_t b, doub
         logp[s->order[i]] = s->sum[i - a];
 }
 
+static int64_t rows_for(const ch_seq *seqs, int64_t n)
+{
+    int64_t rows = MAX_ROWS;
+    for (int64_t i = 0; i < n; i++)
+        rows = seqs[i].n > rows ? seqs[i].n : rows;
+    return rows;
+}
+
+int64_t ch_score_bytes(const ch_model *m, const ch_seq *seqs, int64_t n)
+{
+    return ch_net_bytes(m, CH_NET_SCORE, rows_for(seqs, n), 0);
+}
+
 ch_code ch_score(ch_model *m, const ch_seq *seqs, int64_t n, const ch_gen_opts *o, double *logp,
                  ch_err *e)
 {
@@ -33,17 +46,14 @@ ch_code ch_score(ch_model *m, const ch_seq *seqs, int64_t n, const ch_gen_opts *
         return CH_OK;
     scorer s = {.sorted = ch_new((size_t)n, sizeof *s.sorted),
                 .order = ch_new((size_t)n, sizeof *s.order)};
-    int64_t longest = 0;
+    int64_t max_rows = rows_for(seqs, n);
     const ch_seq **list = ch_new((size_t)n, sizeof *list);
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < n; i++)
         list[i] = seqs + i;
-        longest = seqs[i].n > longest ? seqs[i].n : longest;
-    }
     ch_seq_sort(s.order, list, n);
     for (int64_t i = 0; i < n; i++)
         s.sorted[i] = seqs + s.order[i];
     free(list);
-    int64_t max_rows = longest > MAX_ROWS ? longest : MAX_ROWS;
     s.sum = ch_new((size_t)n, sizeof *s.sum);
     ch_code c = ch_net_new(&s.net, m, CH_NET_SCORE, max_rows, 0, e);
     ch_progress bar;

@@ -78,6 +78,13 @@ void ch_train_clean(const char *dir);
 /* Mean -log P a good token. */
 ch_code ch_dev_loss(ch_model *m, const ch_groups *dev, int64_t max_rows, double *loss, ch_err *e);
 
+/* What a training would compute, from its draws alone: rows of all its updates, of all its dev
+ * losses, and of its largest forest. */
+typedef struct {
+    int64_t rows, dev_rows, largest;
+} ch_train_load;
+ch_train_load ch_train_look(const ch_groups *data, const ch_groups *dev, const ch_train_opts *o);
+
 /* Bytes that training holds at its peak (weights, gradients, optimiser states, activations) when
  * its largest group has so many tokens. */
 int64_t ch_train_bytes(const ch_model *m, const ch_train_opts *o, int64_t largest_group);

@@ -1,0 +1,54 @@
+/* What training will take, from its draws alone. */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "train/internal.h"
+
+/* Groups [a, b) of list in one forest, as ch_cut counts them. */
+static int64_t rows_of(const ch_group *const *list, int64_t a, int64_t b)
+{
+    const ch_seq *last = NULL;
+    int64_t rows = 0;
+    for (int64_t i = a; i < b; i++)
+        for (int64_t k = 0; k < list[i]->n; k++) {
+            const ch_seq *s = &list[i]->list[k].seq;
+            rows += s->n - (last ? ch_seq_common(last, s) : 0);
+            last = s;
+        }
+    return rows;
+}
+
+/* Sorts list and cuts it as an update does; returns the rows of all pieces. */
+static int64_t pieces(const ch_group **list, int64_t n, int64_t max_rows, int64_t *largest)
+{
+    int64_t sum = 0;
+    ch_groups_sort(list, n);
+    for (int64_t a = 0, b; a < n; a = b) {
+        b = ch_cut(list, a, n, max_rows);
+        int64_t rows = rows_of(list, a, b);
+        *largest = rows > *largest ? rows : *largest;
+        sum += rows;
+    }
+    return sum;
+}
+
+ch_train_load ch_train_look(const ch_groups *data, const ch_groups *dev, const ch_train_opts *o)
+{
+    ch_train_load l = {0};
+    int64_t n_dev = dev ? dev->n : 0, most = n_dev > o->batch ? n_dev : o->batch;
+    const ch_group **list = ch_new((size_t)most, sizeof *list);
+    ch_sampler s = {.n = data->n, .seed = o->seed};
+    for (int64_t t = 0; data->n && t < o->steps; t++) {
+        for (int64_t j = 0; j < o->batch; j++)
+            list[j] = data->list + ch_sampler_at(&s, t * o->batch + j);
+        l.rows += pieces(list, o->batch, o->max_rows, &l.largest);
+    }
+    for (int64_t i = 0; i < n_dev; i++)
+        list[i] = dev->list + i;
+    if (n_dev)
+        l.dev_rows = pieces(list, n_dev, o->max_rows, &l.largest);
+    l.dev_rows *= 1 + (o->eval_every ? (o->steps - 1) / o->eval_every : 0);
+    free(s.order);
+    free(list);
+    return l;
+}
