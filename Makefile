@@ -15,7 +15,7 @@ ctest = ctest --output-on-failure --no-tests=error $(if $(TESTS),-R '$(TESTS)')
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := all
-.PHONY: all help deps build demo test selftest mutants asan valgrind fuzz bench hdr-check deps-check \
+.PHONY: all help deps build demo test selftest mutants asan valgrind fuzz bench bench-peers hdr-check deps-check \
 	banned budgets format-check lint format clean distclean
 
 help: ## list the targets
@@ -61,6 +61,12 @@ bench: build ## build the benchmarks and run each with its defaults
 	@$(compile) $(BUILD) --parallel $(JOBS) --target bench
 	@set -e; for b in bench/*.c; do \
 	  [ ! -e "$$b" ] || { b=$(BUILD)/$${b%.c}; echo "== $$b"; $$b; }; done
+
+bench-peers: build ## chorus beside PyTorch and llama.cpp into bench/RESULTS.md (hours; PARTS=train,sft,cat,decode,measure,cost)
+	@$(compile) $(BUILD) --parallel $(JOBS) --target bench
+	@bench/peers/setup.sh
+	@[ ! -x bench/peers/llama/build.sh ] || bench/peers/llama/build.sh
+	third_party/peers-venv/bin/python bench/peers/run.py --build $(BUILD) $(if $(PARTS),--parts $(PARTS)) $(PEER_FLAGS)
 
 hdr-check: ## every header compiles alone, and twice
 	@scripts/hdr-check.sh

@@ -1,0 +1,133 @@
+"""What is measured: one function a part, each a list of works, each work a list of cases.
+
+A case is a command that prints JSON lines (a peer's or chorus's own) and says which of them count
+as what. In the first round all cases of a work run; `finalists` names those that go on, since a
+configuration that is a third slower than the best one need not be timed three times.
+"""
+from runner import ROOT, VENV, our, torch_env
+
+MODEL = "models/SmolLM2-135M-Instruct.Q4_1.gguf"
+RECIPE = "examples/demo/demo.yaml"
+PEERS = ROOT / "bench/peers"
+TRAIN = ["eager-f32 hf", "eager-autocast hf", "eager-bf16 hf", "compile-f32 hf",
+         "compile-autocast hf", "compile-bf16 hf", "eager-f32 lean", "compile-f32 lean",
+         "compile-f32 lean chunked", "compile-autocast lean", "compile-bf16 lean"]
+FOREST = ["eager-f32 hf", "compile-f32 lean", "compile-f32 lean micro {half}",
+          "compile-autocast lean"]
+
+
+class Plan:
+    """Where programs and tokens are, and how long the benchmark may take."""
+
+    def __init__(self, build, threads, updates):
+        self.build, self.threads, self.updates = build, threads, updates
+        self.tokens = build / "bench/tokens"
+
+    def chorus(self, program, *args):
+        return {"id": "chorus", "side": "chorus", "env": our(self.threads),
+                "cmd": [self.build / "bench" / program, *args]}
+
+    def forest(self, work, *more, updates=None):
+        """bench_forest on a work, which also leaves the tokens for the peers."""
+        name = work.replace(":", "-").replace(",", "-") + "".join("-" + m.split("=")[1]
+                                                                  for m in more)
+        path = self.tokens / (name + ".json")
+        case = self.chorus("bench_forest", RECIPE, work, updates or self.updates, path,
+                           f"threads={self.threads}", *more)
+        return case, path
+
+    def torch(self, script, name, *args):
+        return {"id": name, "side": "torch", "env": torch_env(self.threads),
+                "cmd": [VENV, PEERS / script, *args, "--threads", self.threads]}
+
+    def torch_train(self, config, tokens, updates):
+        """config: "compile-f32 lean chunked micro 16"."""
+        words = config.split()
+        args = ["--config", words[0], "--impl", words[1], "--updates", updates]
+        args += ["--loss", "chunked"] if "chunked" in words else []
+        args += ["--micro", words[words.index("micro") + 1]] if "micro" in words else []
+        return self.torch("torch_train.py", config, tokens, *args)
+
+
+def fastest(rows, n=1, f32_only=False):
+    """Names of the n fastest peers of a first round."""
+    able = [r for r in rows if r["side"] != "chorus" and r.get("per_s")]
+    if f32_only:
+        able = [r for r in able if r.get("f32_states")]
+    return [r["id"] for r in sorted(able, key=lambda r: -r["per_s"])[:n]]
+
+
+def train_finalists(rows):
+    """The fastest with f32 states, the fastest at all, and the one that needs least memory."""
+    f32 = [r for r in rows if r.get("f32_states") and r.get("peak_gb")]
+    small = [min(f32, key=lambda r: r["peak_gb"])["id"]] if f32 else []
+    return set(fastest(rows, 2, True) + fastest(rows, 1) + small)
+
+
+def train(p):
+    every, path = p.forest("plain:8,256,256", updates=2)
+    roof = dict(p.chorus("bench_train", MODEL, 8, 256, 256, "auto", p.threads), id="chorus, roof")
+    yield {"work": "plain", "title": "8 x 256 tokens, logits at every token",
+           "cases": [every, roof] + [p.torch_train(c, path, 2) for c in TRAIN],
+           "finalists": train_finalists}
+    answers, path = p.forest("plain:8,256,16", updates=2)
+    yield {"work": "plain-answers", "title": "8 x 256 tokens, logits at the last 16 of each only",
+           "cases": [answers] + [p.torch_train(c, path, 2) for c in
+                                 ("eager-f32 hf", "compile-f32 hf", "compile-f32 lean")],
+           "finalists": train_finalists}
+
+
+def forest_work(p, work, title, configs, *more):
+    case, path = p.forest(work, *more)
+    return {"work": work + "".join(" " + m for m in more), "title": title,
+            "cases": [case] + [p.torch_train(c, path, p.updates) for c in configs],
+            "finalists": lambda rows: set(fastest(rows, 2))}
+
+
+def sft(p):
+    configs = [c.format(half=4) for c in FOREST]
+    yield forest_work(p, "sft", "SFT(IA) on the demo's tasks, sampling: independent", configs)
+    yield forest_work(p, "sft", "SFT(IA) on the demo's tasks, sampling: grouped", configs,
+                      "train.sampling=grouped")
+
+
+def cat(p):
+    for answers in (6, 16):
+        configs = [c.format(half=4 * answers) for c in FOREST]
+        yield forest_work(p, f"cat:{answers}", f"CAT, {answers} answers a prompt", configs)
+
+
+def decode(p):
+    _, path = p.forest("write:plain:64,64,64", updates=1)
+    write = p.chorus("bench_forest", RECIPE, "write:plain:64,64,64", 1, path)
+    cases = [p.chorus("bench_decode", MODEL, "auto", p.threads, 1)]
+    for n in (1, 8, 32, 64):
+        for precision in ("f32", "bf16"):
+            cases.append(p.torch("torch_generate.py", f"transformers {precision}, {n}", "decode",
+                                 path, "--precision", precision, "--batch", n, "--repeat", 1))
+    cases += llama(p, "decode")
+    yield {"work": "decode", "title": "64 prompt + 64 new tokens", "prepare": write,
+           "cases": cases, "finalists": None}
+
+
+def measuring(p):
+    case, path = p.forest("measure")
+    cases = [case]
+    for batch in (16, 32, 64):
+        cases.append(p.torch("torch_generate.py", f"transformers f32, batches of {batch}",
+                             "measure", path, "--batch", batch, "--new", 12,
+                             "--every", max(1, 256 // batch)))
+    cases += llama(p, "measure")
+    yield {"work": "measure", "title": "the demo's test set, answers/s", "cases": cases,
+           "finalists": lambda rows: set(fastest(rows, 1)) | {
+               r["id"] for r in rows if r["side"] == "llama"}}
+
+
+def llama(p, part):
+    """llama.cpp's half: bench/peers/llama/<part>.sh prints one JSON line a configuration."""
+    script = PEERS / "llama" / f"{part}.sh"
+    return [{"id": "llama.cpp", "side": "llama", "env": {"THREADS": str(p.threads)},
+             "cmd": [script, MODEL, p.tokens / "measure.json"]}]
+
+
+PARTS = {"train": train, "sft": sft, "cat": cat, "decode": decode, "measure": measuring}

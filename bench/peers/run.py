@@ -1,0 +1,97 @@
+"""`make bench-peers`: chorus and its peers in turn, medians and ratios into bench/RESULTS.md.
+
+Raw rows are kept in bench/results.json by work, so that parts can be run one at a time
+(PARTS=train,sft,cat,decode,measure,cost); RESULTS.md is always made anew from all of them.
+BENCH_LOCK=FILE makes every measured command take turns with others that lock the file.
+"""
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import cost
+import parts
+import tables
+from runner import ROOT, NotRun, machine, measure
+
+RAW = ROOT / "bench/results.json"
+
+
+def options():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--parts", default="train,sft,cat,decode,measure,cost")
+    p.add_argument("--build", type=Path, default=ROOT / "build")
+    p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--updates", type=int, default=4, help="timed updates of SFT and CAT")
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--tables", action="store_true", help="only RESULTS.md, from results.json")
+    return p.parse_args()
+
+
+def say(text):
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+def note(rows, case, got):
+    """Adds what a command printed to the rows of its work, one row a label."""
+    for g in got:
+        label = case["id"] if len(got) == 1 else f"{case['id']} {tables.which(g)}"
+        row = next((r for r in rows if r["label"] == label), None)
+        if not row:
+            row = {"label": label, "id": case["id"], "side": case["side"], "rounds": []}
+            rows.append(row)
+        row["rounds"].append(g)
+
+
+def first_round(rows):
+    """What `finalists` looks at."""
+    return [dict(r["rounds"][0], id=r["id"], side=r["side"]) for r in rows if r["rounds"]]
+
+
+def run_work(w, rounds):
+    """All cases once, then the finalists and chorus in turn."""
+    rows, failed = [], {}
+    if w.get("prepare"):
+        measure(w["prepare"], prints=False)
+    go_on = None
+    for k in range(rounds):
+        for case in w["cases"]:
+            own = case["side"] == "chorus"
+            if case["id"] in failed or (k and not own and go_on and case["id"] not in go_on):
+                continue
+            try:
+                got = measure(case)
+                note(rows, case, got)
+                say(f"round {k + 1}, {w['work']}, {case['id']}: "
+                    + ", ".join(f"{g.get('per_s') or g.get('tokens_per_s')}" for g in got))
+            except (NotRun, OSError) as e:
+                failed[case["id"]] = str(e)
+                say(f"{w['work']}, {case['id']}: not run: {e}")
+                if own:
+                    break
+        if k == 0 and w["finalists"]:
+            go_on = w["finalists"](first_round(rows))
+    return {"title": w["title"], "rows": rows, "not_run": failed}
+
+
+def main():
+    o = options()
+    raw = json.loads(RAW.read_text()) if RAW.exists() else {"works": {}}
+    plan = parts.Plan(o.build.resolve(), o.threads, o.updates)
+    plan.tokens.mkdir(parents=True, exist_ok=True)
+    for part in [] if o.tables else o.parts.split(","):
+        here = machine(o.threads)
+        if part == "cost":
+            raw["cost"] = dict(cost.sweep(plan, say), machine=here)
+            RAW.write_text(json.dumps(raw, indent=1) + "\n")
+            continue
+        for w in parts.PARTS[part](plan):
+            raw["works"][w["work"]] = dict(run_work(w, o.rounds), part=part, machine=here)
+            RAW.write_text(json.dumps(raw, indent=1) + "\n")
+    (ROOT / "bench/RESULTS.md").write_text(tables.page(raw))
+    say("bench/RESULTS.md is written")
+
+
+if __name__ == "__main__":
+    main()
