@@ -77,15 +77,44 @@ static ch_code set_up(bench *b, int argc, char **argv, ch_err *e)
     return ch_state_split(&b->s, e);
 }
 
-/* batch[u * n + i]: group i of update u, as a training run draws it. */
-static const ch_group **draw(const bench *b, const ch_groups *g, const ch_train_opts *o)
+/* The rows of stage 1 that a training run would draw, n of them; new array. */
+static int64_t *draw(const ch_groups *rows, const ch_train_opts *o, int64_t n)
 {
-    const ch_group **batch = ch_new((size_t)(b->updates * o->batch), sizeof *batch);
-    ch_sampler sampler = {.n = g->n, .seed = o->seed};
-    for (int64_t i = 0; i < b->updates * o->batch; i++)
-        batch[i] = g->list + (b->plain_n ? i % g->n : ch_sampler_at(&sampler, i));
+    int64_t *at = ch_new((size_t)n, sizeof *at);
+    ch_sampler sampler = {.n = rows->n, .seed = o->seed};
+    for (int64_t i = 0; i < n; i++)
+        at[i] = ch_sampler_at(&sampler, i);
     free(sampler.order);
-    return batch;
+    return at;
+}
+
+/* Groups of all updates: *batch points to group i of update u at [u * o->batch + i]. */
+static ch_code make_groups(const bench *b, const ch_train_opts *o, ch_groups *g,
+                           const ch_group ***batch, ch_err *e)
+{
+    const ch_recipe *r = &b->r;
+    int64_t n = b->updates * o->batch, *at = NULL;
+    ch_groups rows = {0};
+    ch_code c = CH_OK;
+    *batch = ch_new((size_t)n, sizeof **batch);
+    if (b->plain_n) {
+        ch_work_plain(g, b->s.base, b->plain_n, b->plain_tokens, b->plain_learned);
+        for (int64_t i = 0; i < n; i++)
+            (*batch)[i] = g->list + i % g->n;
+        return CH_OK;
+    }
+    CH_TRY(ch_sft_groups(&rows, b->s.base, &b->s.split, 1, 0, r->data.max_len, 0, NULL, e));
+    at = draw(&rows, o, n);
+    if (b->answers > 1)
+        c = ch_work_cat(g, b->s.base, r, &b->s.split, at, n, b->answers, e);
+    else
+        *g = rows;
+    for (int64_t i = 0; c == CH_OK && i < n; i++)
+        (*batch)[i] = g->list + (b->answers > 1 ? i : at[i]);
+    if (b->answers > 1)
+        ch_groups_release(&rows);
+    free(at);
+    return c;
 }
 
 typedef struct {
@@ -169,15 +198,10 @@ static ch_code train(bench *b, json_t **out, ch_err *e)
     ch_groups g = {0};
     ch_stepper s = {0};
     outcome x = {0};
-    ch_code c = CH_OK;
+    const ch_group **batch = NULL;
     o.lr = 1e-9;
-    if (b->plain_n) {
-        o.batch = b->plain_n;
-        ch_work_plain(&g, b->s.base, b->plain_n, b->plain_tokens, b->plain_learned);
-    } else {
-        c = ch_work_groups(&g, b->s.base, &b->r, &b->s.split, b->answers, e);
-    }
-    const ch_group **batch = c == CH_OK ? draw(b, &g, &o) : NULL;
+    o.batch = b->plain_n ? b->plain_n : o.batch;
+    ch_code c = make_groups(b, &o, &g, &batch, e);
     if (c == CH_OK && b->tokens)
         c = ch_work_write(b->tokens, b->name, b->s.base, batch, b->updates, o.batch, e);
     if (c == CH_OK && !b->only_write) {

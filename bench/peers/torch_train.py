@@ -29,7 +29,8 @@ def options():
                    help="chunked: logits of 512 rows at a time, their gradient taken at once")
     p.add_argument("--micro", type=int, default=0, help="rows a micro-batch, 0: all of an update")
     p.add_argument("--updates", type=int, default=0, help="updates timed, 0: all in the file")
-    p.add_argument("--warmup", type=int, default=1)
+    p.add_argument("--warmup", type=int, default=1,
+                   help="untimed updates; compiled, the second shape makes the code dynamic")
     p.add_argument("--round-to", type=int, default=1, help="row length to a multiple of this")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--matmul", default="highest", choices=["highest", "high", "medium"])
@@ -88,19 +89,20 @@ class Batch:
             owner += [i] * len(answer)
         self.at, self.targets = torch.tensor(at), torch.tensor(targets)
         self.owner = torch.tensor(owner)
-        self.all_rows = len(at) == self.ids.numel()
+        if len(at) == self.ids.numel():
+            self.at = None  # every row's logits are wanted
         self.n = len(rows)
         self.n_tok = torch.bincount(self.owner, minlength=self.n)
 
 
-def sums(trunk, b, chunked):
-    """Sum of log P of each row's answer."""
-    hidden = trunk(b.ids).flatten(0, 1)
-    if not b.all_rows:
-        hidden = hidden[b.at]
-    f = ChunkedLogP.apply if chunked else log_p
-    logp = f(hidden, trunk.head, b.targets).float()
-    return torch.zeros(b.n).index_add(0, b.owner, logp)
+def hidden_at(trunk, ids, at):
+    """Hidden states of the rows whose logits are wanted, and of no other."""
+    hidden = trunk(ids).flatten(0, 1)
+    return hidden if at is None else hidden[at]
+
+
+def answer_log_p(trunk, ids, at, targets):
+    return log_p(hidden_at(trunk, ids, at), trunk.head, targets)
 
 
 def loss_of(total, n_tok, groups, n_good, margin=0.0, weight=1.0):
@@ -143,26 +145,30 @@ class Trainer:
         if self.precision == "bf16":
             self.trunk.bfloat16()
         self.trunk.train()
-        params = list(self.trunk.parameters())
-        self.params = params
+        self.params = params = list(self.trunk.parameters())
         self.optimiser = torch.optim.AdamW(
             [{"params": [p for p in params if p.dim() > 1], "weight_decay": 0.01},
              {"params": [p for p in params if p.dim() == 1], "weight_decay": 0.0}],
             lr=1e-9, betas=(0.9, 0.999), eps=1e-8, fused=True)
-        self.forward = self.part
-        if self.run == "compile":
-            self.forward = torch.compile(self.part)
+        # The loss itself is a handful of numbers: compiling it would only bring recompilations.
+        compiled = torch.compile if self.run == "compile" else lambda f: f
+        if o.loss == "chunked":
+            hidden = compiled(hidden_at)
+            self.log_p = lambda trunk, ids, at, targets: ChunkedLogP.apply(
+                hidden(trunk, ids, at), trunk.head, targets)
+        else:
+            self.log_p = compiled(answer_log_p)
 
     def part(self, b, spans, n_groups, n_good):
-        total = sums(self.trunk, b, self.o.loss == "chunked")
-        loss = loss_of(total, b.n_tok, spans, n_good, weight=len(spans) / n_groups)
-        return loss
+        logp = self.log_p(self.trunk, b.ids, b.at, b.targets).float()
+        total = torch.zeros(b.n).index_add(0, b.owner, logp)
+        return loss_of(total, b.n_tok, spans, n_good, weight=len(spans) / n_groups)
 
     def update(self, u):
         loss = 0.0
         for b, spans in u.parts:
             with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "autocast"):
-                part = self.forward(b, spans, u.n_groups, u.n_good)
+                part = self.part(b, spans, u.n_groups, u.n_good)
             part.backward()
             loss += part.item()
         torch.nn.utils.clip_grad_norm_(self.params, 1.0, foreach=True)

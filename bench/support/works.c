@@ -78,22 +78,19 @@ static ch_code one_group(ch_group *g, const ch_model *m, const ch_recipe *r, con
     return c;
 }
 
-ch_code ch_work_groups(ch_groups *g, const ch_model *m, const ch_recipe *r, const ch_split *s,
-                       int64_t answers, ch_err *e)
+ch_code ch_work_cat(ch_groups *g, const ch_model *m, const ch_recipe *r, const ch_split *s,
+                    const int64_t *at, int64_t n, int64_t answers, ch_err *e)
 {
-    int drop = r->data.overlong == CH_OVERLONG_DROP;
-    if (answers == 1)
-        return ch_sft_groups(g, m, s, 1, 0, r->data.max_len, drop, NULL, e);
-    int64_t cap = 0;
-    *g = (ch_groups){0};
-    for (int64_t t = 0; t < s->n; t++) {
-        const ch_share *sh = &s->list[t];
-        for (int64_t i = 0; i < sh->n_train * sh->n_train_w; i++) {
-            ch_group *one = CH_PUSH(g->list, g->n, cap);
-            *one = (ch_group){0};
-            CH_TRY(one_group(one, m, r, sh->task, sh->train[i / sh->n_train_w],
-                             sh->train_w[i % sh->n_train_w], answers, e));
+    *g = (ch_groups){ch_new((size_t)n, sizeof *g->list), n};
+    for (int64_t i = 0; i < n; i++) {
+        int64_t t = 0, k = at[i];
+        while (k >= s->list[t].n_train * s->list[t].n_train_w) {
+            k -= s->list[t].n_train * s->list[t].n_train_w;
+            t++;
         }
+        const ch_share *sh = &s->list[t];
+        CH_TRY(one_group(g->list + i, m, r, sh->task, sh->train[k / sh->n_train_w],
+                         sh->train_w[k % sh->n_train_w], answers, e));
     }
     return CH_OK;
 }

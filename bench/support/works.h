@@ -5,13 +5,13 @@
 
 #include "pipeline/run_internal.h"
 
-/* Rows of stage 1 with every training wording (answers 1), or groups for CAT of `answers` texts
- * under each prompt: the first right answer, and bad ones. Those are synthetic, since a model's own
- * differ from machine to machine: every other right answer of the task (a wrong label, mostly one
- * to four tokens), then, as a model that rambles would, the beginnings of the task's wordings,
- * three to twelve words long. No text stands in a group twice. */
-ch_code ch_work_groups(ch_groups *g, const ch_model *m, const ch_recipe *r, const ch_split *s,
-                       int64_t answers, ch_err *e) CH_CHECK_RESULT;
+/* Groups for CAT of `answers` texts under the prompts of stage 1's rows at[n]: the first right
+ * answer, and bad ones. Those are synthetic, since a model's own differ from machine to machine:
+ * every other right answer of the task (a wrong label, mostly one to four tokens) for half of them
+ * at most, then, as a model that rambles would, the beginnings of the task's wordings, three to
+ * twelve words long. No text stands in a group twice. */
+ch_code ch_work_cat(ch_groups *g, const ch_model *m, const ch_recipe *r, const ch_split *s,
+                    const int64_t *at, int64_t n, int64_t answers, ch_err *e) CH_CHECK_RESULT;
 /* n groups of one random text of `tokens` ids after the first, the last `learned` of them learned;
  * the ids are those of bench_train. */
 void ch_work_plain(ch_groups *g, const ch_model *m, int64_t n, int64_t tokens, int64_t learned);
