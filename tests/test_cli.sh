@@ -91,6 +91,7 @@ for c in $commands; do
     check "$c --help says how it is used" prints "Usage: chorus $c"
     undocumented=$(grep -E '^  +(-., )?--' "$DIR/out" | grep -cvE -- '--[a-z-]+( [A-Z=]+)? +[^ ]')
     check "every option of $c is explained" is "$undocumented" 0
+    check "$c has --isa" grep -q -- '^ *--isa I ' "$DIR/out"
 done
 run run --help
 check "defaults are shown" prints "[default: runs/chorus]"
@@ -182,6 +183,24 @@ check "a dry run ends with 0" is "$code" 0
 check "it estimates memory" prints "memory"
 check "and writes nothing" absent "$DIR/a"
 
+# ---- instruction sets: what a user asked for is what computes, in every command that does
+
+computes_portably() # computes_portably COMMAND ARGS...
+{
+    name=$1
+    run "$@" --isa portable --precision f32 --threads 1
+    check "$name --isa portable ends with 0" is "$code" 0
+    check "$name --isa portable computes so" grep -qE '^computes in f32, portable, 1 thread' "$DIR/err"
+}
+computes_portably measure --model "$TINY" --tasks "$DIR/tasks" --max-new 4
+computes_portably generate --model "$TINY" --max-new 4 one
+computes_portably train --model "$TINY" --tasks "$DIR/tasks" --steps 2 --out "$DIR/p"
+computes_portably run "$DIR/a.yaml" --dry-run
+computes_portably show-batch "$DIR/a.yaml" --rows 1
+run paraphrase --model "$TINY" --tasks "$DIR/tasks" --threads 1 --isa portable --prompt "$DIR/prompt.txt" --max-new 16 \
+    -n 3 --out "$DIR/w2.json"
+check "paraphrase --isa portable computes so" grep -qE '^computes in f32, portable' "$DIR/err"
+
 # ---- a whole run
 
 run run "$DIR/a.yaml"
@@ -189,6 +208,7 @@ check "a run ends with 0" is "$code" 0
 for f in recipe.yaml split.json results.json report.html base/answers.jsonl cat/model.gguf control/model.gguf; do
     check "a run leaves $f" test -s "$DIR/a/$f"
 done
+check "progress names the arm, not its objective" grep -qE '^control: 12 updates in ' "$DIR/err"
 check "pairs are left to read" test -s "$(ls "$DIR"/a/align/*/pairs.jsonl)"
 check "the table has all five arms" is "$(grep -cE '^(base model|SFT) |^SFT\(IA\)( \+ CAT| \+ as much SFT)?  ' "$DIR/out" | awk '{print ($1 >= 5)}')" 1
 check "no checkpoint is left" is "$(find "$DIR/a" -name 'state.ckpt' | wc -l)" 0

@@ -15,7 +15,7 @@ void set_up(bench *b, ch_precision p, int threads)
     ch_err e = {0};
     b->t = tiny_read("tiny");
     CHECK_(b->t.n_seqs <= 16);
-    CHECK_OK(ch_device_open(&b->d, p, CH_ISA_AUTO, threads, &e), &e);
+    CHECK_OK(ch_device_open(&b->d, p, test_isa(), threads, &e), &e);
     CHECK_OK(ch_model_load(&b->m, b->t.gguf, b->d, &e), &e);
     for (int64_t i = 0; i < b->t.n_seqs; i++) {
         snprintf(b->row[i], sizeof b->row[i], "row-%d", (int)i);

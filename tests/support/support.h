@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "model/model.h"
+#include "tensor/device.h"
 
 /* -- comparing -- */
 
@@ -44,6 +45,17 @@ void check_(int ok, const char *what, const char *file, int line);
 void check_ok_(ch_code code, const ch_err *e, const char *what, const char *file, int line);
 void check_fails_(ch_code code, ch_code want, const ch_err *e, const char *word, const char *what,
                   const char *file, int line);
+
+/* -- instruction sets -- */
+
+/* The one that $TEST_ISA names; without it auto. A test that runs in a process of its own for each
+ * has oneDNN's products in it, too, which are fixed with the first product of a process. */
+ch_isa test_isa(void);
+/* 0, said on stderr, where this CPU lacks the instruction set or what the precision needs. */
+int can_compute(ch_precision p, ch_isa isa);
+/* For main: the test is left out (return SKIPPED) on a CPU that lacks what $TEST_ISA names. */
+int isa_is_here(void);
+enum { SKIPPED = 77 };
 
 /* -- files -- */
 
