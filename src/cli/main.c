@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "cli/cli.h"
 
 const char ch_version[] = "0.1.0";
@@ -123,6 +124,7 @@ int main(int argc, char **argv)
                                                    : CH_INFO);
         ch_interrupt_install();
         c = a.cmd->run(&a, &e);
+        ch_log(CH_DEBUG, "memory: %zu bytes at the most", ch_peak_rss_bytes());
     }
     if (c != CH_OK)
         fprintf(stderr, "%s\n", e.msg);

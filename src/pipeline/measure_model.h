@@ -35,11 +35,13 @@ typedef struct {
  * tasks. Error: fewer than 2 wordings, or a prompt longer than the context (names its row). */
 ch_code ch_replies_make(ch_replies *r, ch_model *m, const ch_split *s, const ch_answer_how *how,
                         ch_err *e) CH_CHECK_RESULT;
-/* Only the check: every test prompt is made and measured, nothing is answered. n_tokens: of all
- * prompts; n_rows: tokens left when shared prefixes count once. */
+/* rows: tokens left when shared prefixes count once; bytes: what answering takes. */
+typedef struct {
+    int64_t n, tokens, rows, bytes;
+} ch_prompt_load;
+/* Only the check: every test prompt is made and measured, nothing is answered. */
 ch_code ch_prompts_check(ch_model *m, const ch_split *s, const ch_answer_how *how,
-                         int64_t *n_prompts, int64_t *n_tokens, int64_t *n_rows,
-                         ch_err *e) CH_CHECK_RESULT;
+                         ch_prompt_load *l, ch_err *e) CH_CHECK_RESULT;
 /* answers.jsonl: task, id, wording_index, wording, input, answer, gold, closed, exact, stopped,
  * n_tokens. */
 ch_code ch_replies_write(const ch_replies *r, const char *path, ch_err *e) CH_CHECK_RESULT;

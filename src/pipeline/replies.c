@@ -150,17 +150,34 @@ static ch_code plan(prompts *p, ch_replies *r, ch_model *m, const ch_split *s,
     return CH_OK;
 }
 
+static ch_request *requests(const prompts *p, const ch_answer_how *how)
+{
+    ch_request *q = ch_new((size_t)p->n, sizeof *q);
+    for (int64_t i = 0; i < p->n; i++)
+        q[i] = (ch_request){
+            .ids = p->list[i].ids, .n = p->list[i].n, .how = {.top_p = 1, .max_new = how->max_new}};
+    return q;
+}
+
+static ch_gen_opts options(const ch_answer_how *how)
+{
+    return (ch_gen_opts){.batch = how->batch, .max_rows = how->max_rows, .what = how->what};
+}
+
 ch_code ch_prompts_check(ch_model *m, const ch_split *s, const ch_answer_how *how,
-                         int64_t *n_prompts, int64_t *n_tokens, int64_t *n_rows, ch_err *e)
+                         ch_prompt_load *l, ch_err *e)
 {
     prompts p = {0};
     ch_replies r = {0};
     ch_code c = plan(&p, &r, m, s, how, e);
-    *n_prompts = p.n;
-    *n_tokens = 0;
+    *l = (ch_prompt_load){.n = p.n};
     for (int64_t i = 0; i < p.n; i++)
-        *n_tokens += p.list[i].n;
-    *n_rows = ch_shared_rows(p.list, p.n);
+        l->tokens += p.list[i].n;
+    l->rows = ch_shared_rows(p.list, p.n);
+    ch_request *q = requests(&p, how);
+    const ch_gen_opts o = options(how);
+    l->bytes = ch_generate_bytes(m, q, p.n, &o);
+    free(q);
     release_prompts(&p);
     ch_replies_release(&r);
     return c;
@@ -169,12 +186,9 @@ ch_code ch_prompts_check(ch_model *m, const ch_split *s, const ch_answer_how *ho
 static ch_code answer_all(ch_replies *r, const prompts *p, ch_model *m, const ch_answer_how *how,
                           ch_err *e)
 {
-    ch_request *q = ch_new((size_t)p->n, sizeof *q);
+    ch_request *q = requests(p, how);
     ch_answer *a = ch_new((size_t)p->n, sizeof *a);
-    for (int64_t i = 0; i < p->n; i++)
-        q[i] = (ch_request){
-            .ids = p->list[i].ids, .n = p->list[i].n, .how = {.top_p = 1, .max_new = how->max_new}};
-    ch_gen_opts g = {.batch = how->batch, .max_rows = how->max_rows, .what = how->what};
+    const ch_gen_opts g = options(how);
     ch_code c = ch_generate(m, q, p->n, &g, a, NULL, e);
     for (int64_t i = 0; i < p->n; i++) {
         ch_reply *y = &r->list[i];

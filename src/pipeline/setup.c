@@ -105,8 +105,9 @@ ch_code ch_state_load(ch_state *s, const ch_recipe *r, ch_err *e)
 static ch_code check_rows(ch_state *s, ch_err *e)
 {
     ch_answer_how how = ch_answer_how_of(s->r, NULL);
-    int64_t n, tokens, rows;
-    CH_TRY(ch_prompts_check(s->base, &s->split, &how, &n, &tokens, &rows, e));
+    ch_prompt_load l;
+    int64_t n;
+    CH_TRY(ch_prompts_check(s->base, &s->split, &how, &l, e));
     if (s->r->n_arms < 2)
         return CH_OK;
     ch_groups g;

@@ -250,9 +250,3 @@ double ch_stepper_dev(ch_stepper *s, const ch_groups *dev)
     free(list);
     return sum / tokens;
 }
-
-int64_t ch_train_bytes(const ch_model *m, const ch_train_opts *o, int64_t largest_group)
-{
-    int64_t rows = rows_for(o, (largest){.tokens = largest_group});
-    return 4 * 4 * ch_model_layout(m)->total + ch_net_bytes(m, CH_NET_TRAIN, rows, 0);
-}

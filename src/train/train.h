@@ -85,8 +85,7 @@ typedef struct {
 } ch_train_load;
 ch_train_load ch_train_look(const ch_groups *data, const ch_groups *dev, const ch_train_opts *o);
 
-/* Bytes that training holds at its peak (weights, gradients, optimiser states, activations) when
- * its largest group has so many tokens. */
-int64_t ch_train_bytes(const ch_model *m, const ch_train_opts *o, int64_t largest_group);
+/* Bytes that it holds beside the weights: gradients, optimiser states, activations. */
+int64_t ch_train_bytes(const ch_model *m, const ch_train_load *l);
 
 #endif
