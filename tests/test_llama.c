@@ -9,10 +9,9 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "generate/generate.h"
 #include "model/net.h"
 #include "model/oracle.h"
-#include "support/support.h"
+#include "support/texts.h"
 
 enum { N_PROMPTS = 20, MAX_NEW = 24, CTX = 512, N_DECODED = 3 };
 
@@ -82,7 +81,7 @@ static struct {
 static void engine_open(engine *g, const char *gguf, ch_precision p)
 {
     ch_err e = {0};
-    CHECK_OK(ch_device_open(&g->d, p, CH_ISA_AUTO, 0, &e), &e);
+    CHECK_OK(ch_device_open(&g->d, p, test_isa(), 0, &e), &e);
     CHECK_OK(ch_model_load(&g->m, gguf, g->d, &e), &e);
     CHECK_OK(ch_net_new(&g->net, g->m, CH_NET_GENERATE, CTX, CTX, &e), &e);
 }
@@ -144,12 +143,12 @@ static double worst_gap(const float *a, const float *b, int64_t n)
     return worst;
 }
 
-static void greedy(engine *g, ch_answer *out)
+static void greedy(engine *g, int32_t *const *ids, const int64_t *n, ch_answer *out)
 {
     ch_err e = {0};
     ch_request r[N_PROMPTS];
     for (int i = 0; i < N_PROMPTS; i++)
-        r[i] = (ch_request){s.ids[i], s.n[i], {.top_p = 1, .max_new = MAX_NEW}};
+        r[i] = (ch_request){ids[i], n[i], {.top_p = 1, .max_new = MAX_NEW}};
     CHECK_OK(ch_generate(g->m, r, N_PROMPTS, NULL, out, NULL, &e), &e);
 }
 
@@ -216,7 +215,7 @@ static int set_up(void **state)
     s.llama = ch_new((size_t)(CTX * s.V), sizeof *s.llama);
     s.llama_last = ch_new((size_t)(N_PROMPTS * s.V), sizeof *s.llama_last);
     s.margin = INFINITY;
-    greedy(&s.f32, s.answer);
+    greedy(&s.f32, s.ids, s.n, s.answer);
     for (int i = 0; i < N_PROMPTS; i++)
         ask_libllama(i);
     free(model);
@@ -316,10 +315,12 @@ static void libllamas_own_decoding_writes_the_same(void **state)
     }
 }
 
-/* Short jobs, as the program is used for. What is asserted is the text of the first JOB_TOKENS
- * tokens, as long as such answers are; over MAX_NEW tokens of free prose this model's texts part
- * sooner in bf16 (the count is printed: 17 of 20 where this was written). */
+/* Short jobs, as the program is used for: 18 of 20 texts are the same over as many tokens as such
+ * answers have. All texts, these and those of the prompts above, may part over MAX_NEW tokens, but
+ * only where f32 itself was undecided: LEAD is how much likelier, as log P, its own token may have
+ * been than that of bf16. 0.09 is the most that was seen in 200 texts (0.05 in these 40). */
 enum { JOB_TOKENS = 8 };
+static const double LEAD = 0.25;
 static const char *const jobs[N_PROMPTS] = {
     "What is the capital of France?",
     "What is the capital of Italy? Answer with one word.",
@@ -343,61 +344,87 @@ static const char *const jobs[N_PROMPTS] = {
     "What do bees make?",
 };
 
-static void answer_jobs(engine *g, ch_answer *out)
-{
-    ch_seq seq[N_PROMPTS];
-    ch_request req[N_PROMPTS];
-    ch_err e = {0};
-    for (int i = 0; i < N_PROMPTS; i++) {
-        CHECK_OK(ch_seq_make(&seq[i], g->m, jobs[i], NULL, 0, "job", &e), &e);
-        req[i] = (ch_request){seq[i].ids, seq[i].n, {.top_p = 1, .max_new = MAX_NEW}};
-    }
-    CHECK_OK(ch_generate(g->m, req, N_PROMPTS, NULL, out, NULL, &e), &e);
-    for (int i = 0; i < N_PROMPTS; i++)
-        ch_seq_release(&seq[i]);
-}
-
 static int same_begin(const ch_answer *a, const ch_answer *b, int64_t most)
 {
     int64_t na = a->n < most ? a->n : most, nb = b->n < most ? b->n : most;
     return na == nb && !memcmp(a->ids, b->ids, (size_t)na * sizeof *a->ids);
 }
 
-static void bf16_stays_near_and_keeps_18_of_20_greedy_texts(void **state)
+/* How far the bf16 texts of 20 prompts went with those of f32. */
+typedef struct {
+    int begin, whole; /* the same over JOB_TOKENS, MAX_NEW tokens */
+    double lead, least;
+} company;
+
+static company compare_texts(engine *bf16, int32_t *const *ids, const int64_t *n,
+                             const ch_answer *want)
+{
+    company c = {.least = INFINITY};
+    ch_answer got[N_PROMPTS];
+    greedy(bf16, ids, n, got);
+    for (int i = 0; i < N_PROMPTS; i++) {
+        ch_request r = {.ids = ids[i], .n = n[i]};
+        c.begin += same_begin(want + i, got + i, JOB_TOKENS);
+        if (same_begin(want + i, got + i, MAX_NEW)) {
+            c.whole++;
+        } else {
+            double lead = lead_where_they_part(s.f32.m, &r, want + i, got + i);
+            c.lead = fmax(c.lead, lead);
+            c.least = fmin(c.least, lead);
+        }
+        ch_answer_release(got + i);
+    }
+    return c;
+}
+
+static void bf16_stays_near_and_parts_from_f32_only_where_f32_was_undecided(void **state)
 {
     (void)state;
     engine g = {0};
-    ch_answer want[N_PROMPTS], got[N_PROMPTS];
-    int equal = 0, whole = 0;
-    answer_jobs(&s.f32, want);
+    ch_err e = {0};
+    ch_answer want[N_PROMPTS];
+    ch_seq seq[N_PROMPTS];
+    int32_t *ids[N_PROMPTS];
+    int64_t n[N_PROMPTS];
+    if (!can_compute(CH_PRECISION_BF16, test_isa()))
+        skip();
+    for (int i = 0; i < N_PROMPTS; i++) {
+        CHECK_OK(ch_seq_make(&seq[i], s.f32.m, jobs[i], NULL, 0, "job", &e), &e);
+        ids[i] = seq[i].ids;
+        n[i] = seq[i].n;
+    }
+    greedy(&s.f32, ids, n, want);
     engine_open(&g, s.gguf, CH_PRECISION_BF16);
     double mean, worst = last_gap(&g, &mean);
-    answer_jobs(&g, got);
-    for (int i = 0; i < N_PROMPTS; i++) {
-        equal += same_begin(&want[i], &got[i], JOB_TOKENS);
-        whole += same_begin(&want[i], &got[i], MAX_NEW);
-        ch_answer_release(want + i);
-        ch_answer_release(got + i);
-    }
+    company job = compare_texts(&g, ids, n, want), other = compare_texts(&g, s.ids, s.n, s.answer);
     engine_close(&g);
+    for (int i = 0; i < N_PROMPTS; i++) {
+        ch_seq_release(&seq[i]);
+        ch_answer_release(want + i);
+    }
     fprintf(stderr,
             "bf16: last logits differ by at most %.3g (mean of the prompts' largest %.3g); greedy "
-            "texts "
-            "as in f32: %d of %d over %d tokens, %d over %d\n",
-            worst, mean, equal, N_PROMPTS, JOB_TOKENS, whole, MAX_NEW);
+            "texts as in f32: %d of %d short jobs over %d tokens, %d over %d, %d of %d other "
+            "prompts; where they part f32 preferred its own by %.3g at most\n",
+            worst, mean, job.begin, N_PROMPTS, JOB_TOKENS, job.whole, MAX_NEW, other.whole,
+            N_PROMPTS, fmax(job.lead, other.lead));
     CHECK_(worst > 1e-3); /* it really was another precision */
     CHECK_(worst < 2);
-    CHECK_(equal >= 18);
+    CHECK_(job.begin >= 18);
+    CHECK_(job.lead < LEAD && other.lead < LEAD);
+    CHECK_(fmin(job.least, other.least) > -1e-3); /* f32 does take what it prefers */
 }
 
 int main(void)
 {
+    if (!isa_is_here())
+        return SKIPPED;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(logits_of_20_prompts_in_f32_are_libllamas),
         cmocka_unit_test(so_are_the_logits_of_every_position),
         cmocka_unit_test(a_written_gguf_gives_libllama_the_greedy_text_of_chorus),
         cmocka_unit_test(libllamas_own_decoding_writes_the_same),
-        cmocka_unit_test(bf16_stays_near_and_keeps_18_of_20_greedy_texts),
+        cmocka_unit_test(bf16_stays_near_and_parts_from_f32_only_where_f32_was_undecided),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
