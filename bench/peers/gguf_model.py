@@ -92,7 +92,9 @@ class LeanLayer(nn.Module):
         a, b = qk.chunk(2, -1)
         qk = torch.cat([a * cos - b * sin, b * cos + a * sin], -1).to(v.dtype)
         q, k = qk.split([d["heads"], d["kv_heads"]], 1)
-        h = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+        # Keys are repeated by hand: with enable_gqa the CPU's fast attention is not taken.
+        k, v = (x.repeat_interleave(d["heads"] // d["kv_heads"], 1) for x in (k, v))
+        h = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + F.linear(h.transpose(1, 2).reshape(rows, time, -1), self.out)
         h = F.linear(F.rms_norm(x, (width,), self.norm2.to(x.dtype), d["eps"]), self.gate_up)
         gate, up = h.chunk(2, -1)

@@ -10,10 +10,8 @@ MODEL = "models/SmolLM2-135M-Instruct.Q4_1.gguf"
 RECIPE = "examples/demo/demo.yaml"
 PEERS = ROOT / "bench/peers"
 TRAIN = ["eager-f32 hf", "eager-autocast hf", "eager-bf16 hf", "compile-f32 hf",
-         "compile-autocast hf", "compile-bf16 hf", "eager-f32 lean", "compile-f32 lean",
-         "compile-f32 lean chunked", "compile-autocast lean", "compile-bf16 lean"]
-FOREST = ["eager-f32 hf", "compile-f32 lean", "compile-f32 lean micro {half}",
-          "compile-autocast lean"]
+         "compile-autocast hf", "compile-bf16 hf", "compile-f32 lean", "compile-f32 hf chunked"]
+FOREST = ["eager-f32 hf", "eager-f32 hf micro {half}", "compile-f32 hf", "compile-autocast hf"]
 
 
 class Plan:
@@ -40,10 +38,12 @@ class Plan:
         return {"id": name, "side": "torch", "env": torch_env(self.threads),
                 "cmd": [VENV, PEERS / script, *args, "--threads", self.threads]}
 
-    def torch_train(self, config, tokens, updates):
-        """config: "compile-f32 lean chunked micro 16"."""
+    def torch_train(self, config, tokens, updates, varied=False):
+        """config: "compile-f32 lean chunked micro 16"; varied: updates differ in shape."""
         words = config.split()
         args = ["--config", words[0], "--impl", words[1], "--updates", updates]
+        if varied:  # compiled code is ready after the second shape; eager code needs a start only
+            args += ["--warmup", 2] if "compile" in words[0] else ["--warm-groups", 2]
         args += ["--loss", "chunked"] if "chunked" in words else []
         args += ["--micro", words[words.index("micro") + 1]] if "micro" in words else []
         return self.torch("torch_train.py", config, tokens, *args)
@@ -68,19 +68,20 @@ def train(p):
     every, path = p.forest("plain:8,256,256", updates=2)
     roof = dict(p.chorus("bench_train", MODEL, 8, 256, 256, "auto", p.threads), id="chorus, roof")
     yield {"work": "plain", "title": "8 x 256 tokens, logits at every token",
-           "cases": [every, roof] + [p.torch_train(c, path, 2) for c in TRAIN],
+           "cases": [every, roof] + [p.torch_train(c, path, 1) for c in TRAIN],
            "finalists": train_finalists}
     answers, path = p.forest("plain:8,256,16", updates=2)
     yield {"work": "plain-answers", "title": "8 x 256 tokens, logits at the last 16 of each only",
-           "cases": [answers] + [p.torch_train(c, path, 2) for c in
+           "cases": [answers] + [p.torch_train(c, path, 1) for c in
                                  ("eager-f32 hf", "compile-f32 hf", "compile-f32 lean")],
            "finalists": train_finalists}
 
 
-def forest_work(p, work, title, configs, *more):
-    case, path = p.forest(work, *more)
+def forest_work(p, work, title, configs, *more, updates=None):
+    updates = updates or p.updates
+    case, path = p.forest(work, *more, updates=updates)
     return {"work": work + "".join(" " + m for m in more), "title": title,
-            "cases": [case] + [p.torch_train(c, path, p.updates) for c in configs],
+            "cases": [case] + [p.torch_train(c, path, updates, True) for c in configs],
             "finalists": lambda rows: set(fastest(rows, 2))}
 
 
@@ -93,8 +94,8 @@ def sft(p):
 
 def cat(p):
     for answers in (6, 16):
-        configs = [c.format(half=4 * answers) for c in FOREST]
-        yield forest_work(p, f"cat:{answers}", f"CAT, {answers} answers a prompt", configs)
+        yield forest_work(p, f"cat:{answers}", f"CAT, {answers} answers a prompt",
+                          [c.format(half=4 * answers) for c in FOREST], updates=2)
 
 
 def decode(p):

@@ -7,6 +7,13 @@ Made by `make bench-peers`; raw rows are in [results.json](results.json). Figure
 rounds named, in which chorus and its peers ran in turn on the same machine, threads and tokens.
 "chorus is" tells how many times faster chorus is than the line. A peer's configuration that was not
 among the best of the first round has one round only. A part that could not be run says so.
+
+PyTorch's lines are named after what they are: eager or compiled (torch.compile); f32, autocast to
+bf16, or bf16 throughout, optimiser states too; `hf`, transformers' Llama, or `lean`, the same model
+with q, k, v and gate, up as one product each; `chunked`, logits 512 rows at a time; `micro n`, at
+most n rows at once. All of them: fused AdamW, attention through SDPA, tcmalloc and large pages,
+logits at learned tokens only, rows sorted by length and padded on the right, where causal attention
+needs no mask; for generate, a key/value cache and left padding.
 """
 
 
@@ -87,7 +94,8 @@ def speed_table(w, key, unit):
     return table(["", unit, "chorus is", "peak GB", "loss", "rounds"], [[
         r["label"] if r["side"] != "chorus" else f"**{r['label']}**", show(mid(r, key), 1),
         "" if r["side"] == "chorus" else f"{show(ratio(mine, mid(r, key)), 2)} x",
-        show(mid(r, "peak_gb"), 2), f"{mid(r, 'loss'):.4f}" if mid(r, "loss") else "–", str(len(r["rounds"]))]
+        show(mid(r, "peak_gb"), 2), f"{mid(r, 'loss'):.4f}" if mid(r, "loss") else "–",
+        str(len(r["rounds"]))]
         for r in rows if r["label"] != "chorus, roof"])
 
 

@@ -31,6 +31,8 @@ def options():
     p.add_argument("--updates", type=int, default=0, help="updates timed, 0: all in the file")
     p.add_argument("--warmup", type=int, default=1,
                    help="untimed updates; compiled, the second shape makes the code dynamic")
+    p.add_argument("--warm-groups", type=int, default=0,
+                   help="groups of an untimed update, 0: all; eager code needs few")
     p.add_argument("--round-to", type=int, default=1, help="row length to a multiple of this")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--matmul", default="highest", choices=["highest", "high", "medium"])
@@ -187,16 +189,15 @@ def main():
     trainer = Trainer(o, work["model"])
     n = o.updates or len(updates)
     for i in range(o.warmup):
-        loss = trainer.update(updates[i % len(updates)])
-        if i == 0:
-            first = loss
-    seconds, cpu = [], time.process_time()
+        groups = work["updates"][i % len(updates)]["groups"]
+        trainer.update(Update(groups[:o.warm_groups or len(groups)], o.micro, o.round_to))
+    seconds, losses, cpu = [], [], time.process_time()
     for i in range(n):
         start = time.perf_counter()
-        trainer.update(updates[i % len(updates)])
+        losses.append(trainer.update(updates[i % len(updates)]))
         seconds.append(time.perf_counter() - start)
     share = (time.process_time() - cpu) / sum(seconds) / o.threads
-    report(o, work, updates, first, seconds, share)
+    report(o, work, updates, losses[0], seconds, share)
 
 
 def report(o, work, updates, loss, seconds, share):
@@ -213,8 +214,8 @@ def report(o, work, updates, loss, seconds, share):
         "peer": "PyTorch", "version": torch.__version__, "config": config, "work": work["work"],
         "f32_states": not o.config.endswith("-bf16"), "threads": o.threads,
         "per_s": groups / sum(seconds), "unit": "groups/s",
-        "tokens_per_s": tokens / sum(seconds), "padding": 1 - tokens / padded, "update_s": statistics.median(seconds), "loss": loss,
-        "cpu_share": round(share, 3),
+        "tokens_per_s": tokens / sum(seconds), "padding": round(1 - tokens / padded, 3),
+        "update_s": statistics.median(seconds), "loss": loss, "cpu_share": round(share, 3),
         "peak_gb": round(peak / 1e9, 3)}))
 
 
