@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 root=$PWD work=$PWD/build-mutants list=tests/mutants/list.txt
 tree=$work/tree
-tests='test_gradients test_train test_resume'
+tests='test_gradients test_train test_resume test_sampling'
 export OMP_WAIT_POLICY=passive SRC="$root"
 unset MAKEFLAGS MAKELEVEL
 

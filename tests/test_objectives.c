@@ -28,7 +28,7 @@ static void fill(sample *s, ch_rng *r, int64_t goods, int64_t n)
         s->logp[i] = -(double)s->n_tok[i] * (0.1 + 3 * ch_random_unit(r));
         s->member[i].ref_logp = s->logp[i] + ch_random_normal(r);
     }
-    s->g = (ch_group){s->member, n, NULL};
+    s->g = (ch_group){s->member, n, NULL, 0};
 }
 
 static const ch_update update = {
@@ -87,7 +87,7 @@ static sample by_hand(void)
 static void cat_is_lambda_times_the_mean_hinge_plus_cross_entropy(void **state CH_UNUSED)
 {
     sample s = by_hand();
-    s.g = (ch_group){s.member, 3, NULL};
+    s.g = (ch_group){s.member, 3, NULL, 0};
     ch_update u = {.n_groups = 4, .n_good_tokens = 10, .lambda = 2};
     double w[3];
     /* Means -0.5, -0.2, -2: only the first bad answer stands above the good one, by 0.3. */
@@ -103,7 +103,7 @@ static void cat_is_lambda_times_the_mean_hinge_plus_cross_entropy(void **state C
 static void cat_with_lambda_0_is_sft(void **state CH_UNUSED)
 {
     sample s = by_hand();
-    s.g = (ch_group){s.member, 3, NULL};
+    s.g = (ch_group){s.member, 3, NULL, 0};
     ch_update u = {.n_groups = 4, .n_good_tokens = 10};
     double w[3], w_sft[3];
     CHECK_NEAR(run("cat", &s, &u, w), run("sft", &s, &u, w_sft), 1e-15);
@@ -131,7 +131,7 @@ static void cutting_a_batch_in_parts_changes_no_loss(void **state CH_UNUSED)
 static void listwise_is_the_softmax_over_mean_log_probabilities(void **state CH_UNUSED)
 {
     sample s = by_hand();
-    s.g = (ch_group){s.member, 3, NULL};
+    s.g = (ch_group){s.member, 3, NULL, 0};
     ch_update u = {.n_groups = 4, .n_good_tokens = 10, .lambda = 2};
     double w[3];
     double p = exp(-0.5) / (exp(-0.5) + exp(-0.2) + exp(-2.0));
@@ -144,7 +144,7 @@ static void listwise_is_the_softmax_over_mean_log_probabilities(void **state CH_
 static void dpo_at_the_reference_is_log_2_and_pulls_by_half_beta(void **state CH_UNUSED)
 {
     sample s = by_hand();
-    s.g = (ch_group){s.member, 3, NULL};
+    s.g = (ch_group){s.member, 3, NULL, 0};
     for (int i = 0; i < 3; i++)
         s.member[i].ref_logp = s.logp[i];
     ch_update u = {.n_groups = 1, .n_good_tokens = 2, .beta = 0.1};
@@ -165,7 +165,7 @@ static void a_nan_reaches_the_trainer_through_every_objective(void **state CH_UN
     for (const ch_objective *o = ch_objectives; o->name; o++) {
         for (int i = 0; i < (o->uses_bad ? 3 : 1); i++) {
             sample s = by_hand();
-            s.g = (ch_group){s.member, 3, NULL};
+            s.g = (ch_group){s.member, 3, NULL, 0};
             s.logp[i] = NAN;
             double w[3];
             if (!isnan(o->loss(&s.g, s.logp, s.n_tok, &update, w)))

@@ -83,7 +83,7 @@ static void a_cat_update_has_pytorchs_loss_and_gradient(void **state)
     set_up(&b, CH_PRECISION_F32, 1);
     json_t *h = json_at(b.t.json, "hinge"), *bad = json_at(h, "bad");
     ch_member member[3] = {b.member[json_count_at(h, "good")]};
-    ch_group group = {member, 3, b.row[0]};
+    ch_group group = {member, 3, b.row[0], 0};
     for (size_t i = 0; i < 2; i++) {
         member[i + 1] = b.member[json_integer_value(json_array_get(bad, i))];
         member[i + 1].role = CH_ROLE_BAD;
@@ -160,7 +160,8 @@ static void a_batch_cut_in_pieces_gives_the_update_of_the_whole(void **state)
     ch_member pair[6];
     for (int i = 0; i < 6; i++)
         pair[i] = (ch_member){.seq = b.t.seq[i], .role = i % 2 ? CH_ROLE_BAD : CH_ROLE_GOOD};
-    ch_group group[3] = {{pair, 2, b.row[0]}, {pair + 2, 2, b.row[1]}, {pair + 4, 2, b.row[2]}};
+    ch_group group[3] = {
+        {pair, 2, b.row[0], 0}, {pair + 2, 2, b.row[1], 0}, {pair + 4, 2, b.row[2], 0}};
     cut_and_whole(&b, "cat", &(ch_groups){group, 3});
     cut_and_whole(&b, "listwise", &(ch_groups){group, 3});
     tear_down(&b);
@@ -194,7 +195,7 @@ static void one_batch_can_be_learned_by_heart(void **state)
     const int pick[] = {0, 3, 7}; /* no prompt of these has two answers */
     for (int i = 0; i < 3; i++) {
         member[i] = b.member[pick[i]];
-        group[i] = (ch_group){&member[i], 1, b.row[i]};
+        group[i] = (ch_group){&member[i], 1, b.row[i], 0};
     }
     ch_train_opts o = plain_options(&b);
     o.steps = 80;

@@ -70,6 +70,11 @@ int ch_reward_of_votes(double type, double correct, const char **why);
 /* The static sentence equal to text, or the one that says "read from a file". */
 const char *ch_why_named(const char *text);
 
+/* -- sft.c -- */
+
+/* What ch_group.instruction holds: a number for a wording of a task. */
+int64_t ch_instruction_id(int64_t task, int64_t wording);
+
 /* -- pairs.c -- */
 
 /* One group before it is tokenised. */

@@ -192,7 +192,8 @@ static ch_code make_group(ch_group *g, const ch_pick *p, const ch_candidates *c,
     const ch_task *t = s->list[p->task].task;
     char *user = ch_prompt_text(ch_task_wording(t, p->wording), t->items[p->item].input);
     *g = (ch_group){.list = ch_new((size_t)p->n_bad + 1, sizeof *g->list),
-                    .row = ch_row_name(s, p->task, p->item, p->wording)};
+                    .row = ch_row_name(s, p->task, p->item, p->wording),
+                    .instruction = ch_instruction_id(p->task, p->wording)};
     int fits = 0;
     ch_code code = add_member(g, m, user, p->good, CH_ROLE_GOOD, max_len, &fits, e);
     int has_good = fits;

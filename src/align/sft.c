@@ -15,6 +15,11 @@ typedef struct {
     int64_t dropped;
 } maker;
 
+int64_t ch_instruction_id(int64_t task, int64_t wording)
+{
+    return (task << 32) + wording;
+}
+
 static ch_code add_row(maker *k, int64_t task, int64_t item, int64_t wording, ch_err *e)
 {
     const ch_task *t = k->s->list[task].task;
@@ -32,7 +37,8 @@ static ch_code add_row(maker *k, int64_t task, int64_t item, int64_t wording, ch
     }
     ch_member *one = ch_new(1, sizeof *one);
     *one = (ch_member){.seq = seq, .role = CH_ROLE_GOOD};
-    *CH_PUSH(k->g->list, k->g->n, k->cap) = (ch_group){one, 1, row};
+    *CH_PUSH(k->g->list, k->g->n, k->cap) =
+        (ch_group){one, 1, row, ch_instruction_id(task, wording)};
     return CH_OK;
 }
 

@@ -52,14 +52,18 @@ void ch_groups_sort(const ch_group **list, int64_t n);
 
 double ch_learning_rate(const ch_train_opts *o, int64_t step);
 
-/* The i-th group of the run: epochs are shuffles without replacement, each from its own stream of
- * the seed. */
+/* The i-th group of the run: epochs are orders of all n groups, each from its own stream of the
+ * seed, so that any update can be drawn again without those before it. */
 typedef struct {
     int64_t n, epoch;
     uint64_t seed;
     int64_t *order;
+    const ch_group *list;   /* NULL: independent */
+    int64_t batch, at_once; /* grouped: groups an update, and of one instruction in a row */
 } ch_sampler;
+ch_sampler ch_sampler_of(const ch_groups *data, const ch_train_opts *o);
 int64_t ch_sampler_at(ch_sampler *s, int64_t i);
+void ch_sampler_release(ch_sampler *s);
 
 /* state.ckpt: weights, moments, position and hash; complete or absent. */
 ch_code ch_state_write(const char *path, const ch_stepper *s, const ch_position *p,

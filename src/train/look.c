@@ -32,23 +32,40 @@ static int64_t pieces(const ch_group **list, int64_t n, int64_t max_rows, int64_
     return sum;
 }
 
+static int by_instruction(const void *a, const void *b)
+{
+    const ch_group *x = *(const ch_group *const *)a, *y = *(const ch_group *const *)b;
+    return (x->instruction > y->instruction) - (x->instruction < y->instruction);
+}
+
+static void add_update(ch_train_load *l, const ch_group **list, const ch_train_opts *o)
+{
+    for (int64_t j = 0; j < o->batch; j++)
+        for (int64_t k = 0; k < list[j]->n; k++)
+            l->tokens += list[j]->list[k].seq.n;
+    qsort(list, (size_t)o->batch, sizeof *list, by_instruction);
+    for (int64_t j = 0; j < o->batch; j++)
+        l->instructions += j == 0 || by_instruction(&list[j - 1], &list[j]);
+    l->rows += pieces(list, o->batch, o->max_rows, &l->largest);
+}
+
 ch_train_load ch_train_look(const ch_groups *data, const ch_groups *dev, const ch_train_opts *o)
 {
     ch_train_load l = {0};
     int64_t n_dev = dev ? dev->n : 0, most = n_dev > o->batch ? n_dev : o->batch;
     const ch_group **list = ch_new((size_t)most, sizeof *list);
-    ch_sampler s = {.n = data->n, .seed = o->seed};
+    ch_sampler s = ch_sampler_of(data, o);
     for (int64_t t = 0; data->n && t < o->steps; t++) {
         for (int64_t j = 0; j < o->batch; j++)
             list[j] = data->list + ch_sampler_at(&s, t * o->batch + j);
-        l.rows += pieces(list, o->batch, o->max_rows, &l.largest);
+        add_update(&l, list, o);
     }
     for (int64_t i = 0; i < n_dev; i++)
         list[i] = dev->list + i;
     if (n_dev)
         l.dev_rows = pieces(list, n_dev, o->max_rows, &l.largest);
     l.dev_rows *= 1 + (o->eval_every ? (o->steps - 1) / o->eval_every : 0);
-    free(s.order);
+    ch_sampler_release(&s);
     free(list);
     return l;
 }

@@ -8,7 +8,6 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/rng.h"
 #include "base/str.h"
 #include "train/internal.h"
 
@@ -39,20 +38,6 @@ void ch_groups_release(ch_groups *g)
     }
     free(g->list);
     *g = (ch_groups){0};
-}
-
-int64_t ch_sampler_at(ch_sampler *s, int64_t i)
-{
-    int64_t epoch = i / s->n;
-    if (!s->order || epoch != s->epoch) {
-        s->order = ch_grow(s->order, (size_t)s->n, sizeof *s->order);
-        for (int64_t k = 0; k < s->n; k++)
-            s->order[k] = k;
-        ch_rng r = {.seed = s->seed, .stream = (uint64_t)epoch};
-        ch_shuffle(&r, s->order, s->n);
-        s->epoch = epoch;
-    }
-    return s->order[i % s->n];
 }
 
 /* Rows of log.jsonl beyond the step gone on from are of a life that was lost: drop them. */
@@ -212,8 +197,7 @@ ch_code ch_train(ch_model *m, const ch_objective *obj, const ch_groups *data, co
 {
     CH_TRY(check_opts(obj, data, o, e));
     CH_TRY(ch_make_dir(dir, e));
-    run r = {
-        .data = data, .dev = dev, .o = o, .hash = hash, .sampler = {.n = data->n, .seed = o->seed}};
+    run r = {.data = data, .dev = dev, .o = o, .hash = hash, .sampler = ch_sampler_of(data, o)};
     r.what = o->what ? o->what : obj->name;
     r.state = ch_path(dir, "state.ckpt");
     r.best = ch_path(dir, "best.w");
@@ -238,7 +222,7 @@ ch_code ch_train(ch_model *m, const ch_objective *obj, const ch_groups *data, co
     if (r.log)
         fclose(r.log);
     ch_stepper_release(&r.s);
-    free(r.sampler.order);
+    ch_sampler_release(&r.sampler);
     free(r.state);
     free(r.best);
     free(r.last);

@@ -15,7 +15,8 @@ typedef struct {
 typedef struct {
     ch_member *list;
     int64_t n;
-    char *row; /* names the group in messages */
+    char *row;           /* names the group in messages */
+    int64_t instruction; /* equal for groups whose prompts begin with the same wording */
 } ch_group;
 typedef struct {
     ch_group *list;
@@ -44,8 +45,14 @@ typedef struct {
 double ch_loss_sft(const ch_group *g, const double *logp, const int64_t *n_tok, const ch_update *u,
                    double *w);
 
+/* How an update's groups are drawn. An epoch holds every group once, in either way. INDEPENDENT: in
+ * an order that knows nothing of them. GROUPED: instructions first and several groups for each. */
+typedef enum { CH_DRAW_INDEPENDENT, CH_DRAW_GROUPED } ch_draw;
+
 typedef struct {
-    int64_t steps, batch; /* updates; groups an update */
+    int64_t steps, batch;           /* updates; groups an update */
+    int sampling;                   /* ch_draw */
+    int64_t inputs_per_instruction; /* GROUPED: drawn for an instruction at once, batch at most */
     double lr, min_lr_ratio,
         warmup_ratio; /* cosine from lr to lr * min_lr_ratio after the warm-up */
     double beta1, beta2, eps, weight_decay, clip; /* clip 0: off */
@@ -73,15 +80,18 @@ typedef struct {
 ch_code ch_train(ch_model *m, const ch_objective *obj, const ch_groups *data, const ch_groups *dev,
                  const ch_train_opts *o, const char *dir, const char *hash, ch_train_result *r,
                  ch_err *e) CH_CHECK_RESULT;
+/* Indices into data of the o->batch groups that update `step` (0-based) takes. */
+void ch_train_drawn(const ch_groups *data, const ch_train_opts *o, int64_t step, int64_t *groups);
 /* Removes what only an interrupted training needs; call it once the trained model is safe. */
 void ch_train_clean(const char *dir);
 /* Mean -log P a good token. */
 ch_code ch_dev_loss(ch_model *m, const ch_groups *dev, int64_t max_rows, double *loss, ch_err *e);
 
 /* What a training would compute, from its draws alone: rows of all its updates, of all its dev
- * losses, and of its largest forest. */
+ * losses, and of its largest forest; what the updates would be if nothing were shared; and their
+ * instructions, counted once an update. */
 typedef struct {
-    int64_t rows, dev_rows, largest;
+    int64_t rows, dev_rows, largest, tokens, instructions;
 } ch_train_load;
 ch_train_load ch_train_look(const ch_groups *data, const ch_groups *dev, const ch_train_opts *o);
 

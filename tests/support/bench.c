@@ -20,7 +20,7 @@ void set_up(bench *b, ch_precision p, int threads)
     for (int64_t i = 0; i < b->t.n_seqs; i++) {
         snprintf(b->row[i], sizeof b->row[i], "row-%d", (int)i);
         b->member[i] = (ch_member){.seq = b->t.seq[i], .role = CH_ROLE_GOOD};
-        b->group[i] = (ch_group){&b->member[i], 1, b->row[i]};
+        b->group[i] = (ch_group){&b->member[i], 1, b->row[i], 0};
     }
     b->all = (ch_groups){b->group, b->t.n_seqs};
 }
