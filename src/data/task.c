@@ -62,23 +62,72 @@ ch_kind ch_task_kind(const ch_task *t)
     return t->n_items && (few || plain) ? CH_KIND_CLOSED : CH_KIND_FREE;
 }
 
-static int by_text(const void *a, const void *b)
+typedef struct {
+    char *label, *spelled;
+} label;
+
+static int by_label(const void *a, const void *b)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    return strcmp(((const label *)a)->label, ((const label *)b)->label);
+}
+
+/* How often each spelling of the answers comes, and which label it is. */
+typedef struct {
+    ch_intern labels, texts;
+    int64_t *count, *of, cap;
+} tally;
+
+static void count_answer(tally *y, const char *answer)
+{
+    int64_t before = y->texts.n, id = ch_intern_add(&y->texts, answer);
+    if (y->texts.n > y->cap) {
+        y->cap = y->cap ? 2 * y->cap : 64;
+        y->count = ch_grow(y->count, (size_t)y->cap, sizeof *y->count);
+        y->of = ch_grow(y->of, (size_t)y->cap, sizeof *y->of);
+    }
+    if (y->texts.n > before) {
+        y->count[id] = 0;
+        y->of[id] = ch_intern_key(&y->labels, answer);
+    }
+    y->count[id]++;
 }
 
 static void collect_labels(ch_task *t)
 {
-    ch_intern seen = {0};
+    tally y = {0};
     for (int64_t i = 0; i < t->n_items; i++)
         for (int64_t k = 0; k < t->items[i].n_outputs; k++)
-            ch_intern_key(&seen, t->items[i].outputs[k]);
-    t->n_labels = seen.n;
-    t->labels = ch_new((size_t)seen.n, sizeof *t->labels);
-    for (int64_t k = 0; k < seen.n; k++)
-        t->labels[k] = ch_dup(seen.text[k]);
-    qsort(t->labels, (size_t)t->n_labels, sizeof *t->labels, by_text);
-    ch_intern_free(&seen);
+            count_answer(&y, t->items[i].outputs[k]);
+    int64_t n = t->n_labels = y.labels.n;
+    label *list = ch_new((size_t)n, sizeof *list);
+    int64_t *most = ch_new((size_t)n, sizeof *most);
+    for (int64_t i = 0; i < y.texts.n; i++) {
+        int64_t k = y.of[i];
+        if (y.count[i] > most[k]) {
+            most[k] = y.count[i];
+            list[k] = (label){y.labels.text[k], y.texts.text[i]};
+        }
+    }
+    qsort(list, (size_t)n, sizeof *list, by_label);
+    int is_set = n <= MAX_LABELS && t->n_items >= ITEMS_A_LABEL * n;
+    t->labels = ch_new((size_t)n, sizeof *t->labels);
+    t->spelled = is_set ? ch_new((size_t)n, sizeof *t->spelled) : NULL;
+    for (int64_t k = 0; k < n; k++) {
+        t->labels[k] = ch_dup(list[k].label);
+        if (is_set)
+            t->spelled[k] = ch_dup(list[k].spelled);
+    }
+    ch_intern_free(&y.labels);
+    ch_intern_free(&y.texts);
+    free(y.count);
+    free(y.of);
+    free(list);
+    free(most);
+}
+
+int ch_task_has_set(const ch_task *t)
+{
+    return t->spelled != NULL;
 }
 
 /* ------------------------------------------------------------------ one task */
@@ -100,6 +149,9 @@ static void free_task(ch_task *t)
         free(t->wordings[i]);
     for (int64_t i = 0; i < t->n_labels; i++)
         free(t->labels[i]);
+    for (int64_t i = 0; t->spelled && i < t->n_labels; i++)
+        free(t->spelled[i]);
+    free(t->spelled);
     free(t->items);
     free(t->wordings);
     free(t->labels);

@@ -34,6 +34,8 @@ typedef struct {
     ch_kind kind;  /* CLOSED or FREE once loaded, see ch_task_kind */
     char **labels; /* closed tasks: the distinct answers (ch_text_key), sorted; else NULL, 0 */
     int64_t n_labels;
+    char **spelled; /* of a closed set: labels[k] as the answers write it most often (the first of
+                       equals); NULL when there is no such set, see ch_task_has_set */
 } ch_task;
 
 typedef struct {
@@ -59,6 +61,11 @@ const char *ch_task_wording(const ch_task *t, int64_t k);
  * answers, at least 3 instances a distinct answer on average, none longer than 5 words, or when
  * every answer is one of the input's own words or at most 2 words long; else free. */
 ch_kind ch_task_kind(const ch_task *t);
+
+/* 1 when every answer is one of a few labels that come again and again, so that a new input's can
+ * be looked for among them: closed, at most 64 labels, at least 3 instances a label on average. An
+ * extraction task is closed and has no such set. Settled on all instances, as the labels are. */
+int ch_task_has_set(const ch_task *t);
 
 /* The prompt of [P]: instruction, newline, input. New string. */
 char *ch_prompt_text(const char *instruction, const char *input);

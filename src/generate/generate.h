@@ -52,4 +52,24 @@ ch_code ch_score(ch_model *m, const ch_seq *seqs, int64_t n, const ch_gen_opts *
 /* Bytes that it would allocate. */
 int64_t ch_score_bytes(const ch_model *m, const ch_seq *seqs, int64_t n);
 
+/* One of a closed set of answers to a prompt. */
+typedef struct {
+    const char *user;          /* the prompt: one user turn */
+    const char *const *labels; /* n_labels >= 1, none empty */
+    int64_t n_labels;
+    const char *row; /* names the prompt in messages */
+} ch_choice;
+typedef struct {
+    int64_t label;    /* the chosen one */
+    int64_t n_tokens; /* its tokens, the end of turn included */
+    double logp;      /* the sum of their log P */
+} ch_chosen;
+
+/* out[i].label is the label whose whole text and end of turn have the highest sum of log P behind
+ * the prompt; the length is not made up for. The lowest among equals. Prompts, and what labels
+ * begin with in common, are computed once. Errors: a label that does not fit into the context;
+ * CH_ENUMBER for a log P that is no number; CH_ESTOP when interrupted. */
+ch_code ch_choose_labels(ch_model *m, const ch_choice *c, int64_t n, const ch_gen_opts *o,
+                         ch_chosen *out, ch_err *e) CH_CHECK_RESULT;
+
 #endif
