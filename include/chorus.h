@@ -90,6 +90,8 @@ typedef struct {
     int64_t resamples;
     uint64_t seed;
     const char *answers; /* write every answer to this JSONL file; NULL: do not */
+    const char *decode;  /* "free", or "labels": the most probable label as a whole, for tasks
+                            whose answers are a closed set */
 } chorus_measure_opts;
 void chorus_measure_defaults(chorus_measure_opts *o);
 
@@ -108,6 +110,7 @@ typedef struct {
     const char *save; /* "f32", "f16" or "bf16" */
     uint64_t seed;
     chorus_device_opts device;
+    const char *sampling; /* "independent", or "grouped": wordings first, several inputs for each */
 } chorus_train_opts;
 void chorus_train_defaults(chorus_train_opts *o);
 

@@ -178,10 +178,45 @@ run show-batch "$DIR/a.yaml" --rows 1
 check "show-batch ends with 0" is "$code" 0
 check "it marks what is learned" prints "yes"
 check "it shows the template" prints "template:"
+check "it says how much an update shares" prints "sampling: independent; an update of 4 draws"
+run show-batch "$DIR/a.yaml" --sampling grouped --update 1 \
+    --set split.train_inputs=4 --set split.dev_inputs=1 --set split.test_inputs=3
+check "an update's rows are shown as they are drawn" is "$(grep -c '^== ' "$DIR/out")" 4
+check "grouped, they are of one wording" is "$(sed -n 's/^== .*\(wording [0-9]*\).*/\1/p' "$DIR/out" | sort -u | wc -l)" 1
+check "and it is named" prints "sampling: grouped; an update of 4 draws 1."
+run show-batch "$DIR/a.yaml" --rows 2 --json
+check "show-batch --json: the sharing, and a line a row" lines "$DIR/out" 3
 run run "$DIR/a.yaml" --dry-run
+check "a dry run names the sampling" prints "wordings, independent sampling"
 check "a dry run ends with 0" is "$code" 0
 check "it estimates memory" prints "memory"
+run run "$DIR/a.yaml" --dry-run --set generate.decode=labels --set train.sampling=grouped
+check "grouped and labels: a dry run ends with 0" is "$code" 0
+check "it says which tasks choose labels" prints "1 of 1 tasks"
+check "and that sampling is grouped" prints "wordings, grouped sampling"
 check "and writes nothing" absent "$DIR/a"
+
+# ---- answers that are labels
+
+run measure --model "$TINY" --tasks "$DIR/tasks" --threads 1 --decode labels --answers "$DIR/labels.jsonl"
+check "measure --decode labels ends with 0" is "$code" 0
+check "the table says so" prints "note: The answers are labels"
+check "every answer is a label" is "$(grep -cE '"answer":"(a|b)"' "$DIR/labels.jsonl")" 48
+check "and is marked as chosen" is "$(grep -c '"decode":"labels"' "$DIR/labels.jsonl")" 48
+run compare "$DIR/answers.jsonl" "$DIR/labels.jsonl"
+check "compare says who chose among labels" prints "A in 0, B in 1 of 1 tasks; the models are not asked in the same way"
+mkdir "$DIR/mixed"
+cp "$DIR/tasks/ab.json" "$DIR/mixed/"
+echo '{"Definition": "Write.", "Paraphrases": ["Do write."], "Instances": [{"input": "x", "output": ["one two three four"]}, {"input": "y", "output": ["five"]}]}' > "$DIR/mixed/free.json"
+run measure --model "$TINY" --tasks "$DIR/mixed" --threads 1 --max-new 4 --decode labels --sim exact --answers "$DIR/mixed.jsonl"
+check "a task without a set is answered freely" is "$(grep -c '"decode":"labels"' "$DIR/mixed.jsonl") $(wc -l < "$DIR/mixed.jsonl")" "16 20"
+check "and the table says so" prints "in 1 of 2 tasks"
+refused "labels without any closed set" "closed set" measure --model "$TINY" --tasks "$DIR/mixed/free.json" --threads 1 --decode labels
+run generate --model "$TINY" --threads 1 --labels "yes, no ,not sure" --json "one" "two"
+check "generate --labels answers each prompt with one of them" is "$(grep -cE '"answer":"(yes|no|not sure)"' "$DIR/out")" 2
+refused "labels with a temperature" "nothing to sample" generate --model "$TINY" --labels a,b --temperature 0.7 x
+refused "labels with samples" "nothing to sample" generate --model "$TINY" --labels a,b --samples 2 x
+refused "an empty label" "empty label" generate --model "$TINY" --labels a,,b x
 
 # ---- instruction sets: what a user asked for is what computes, in every command that does
 
@@ -235,6 +270,19 @@ check "compare prints paired differences" prints "B - A"
 run compare "$DIR/a" "$DIR/a" --json
 check "runs are compared arm by arm" is "$(grep -c '"metrics"' "$DIR/out")" 5
 refused "compare without answers" "answers" compare "$DIR/a/align" "$DIR/a/cat"
+
+run run "$DIR/a.yaml" --set generate.decode=labels --set measure.resamples=50
+check "decoding among labels trains nothing again" is "$code $(grep -c ' updates in ' "$DIR/err")" "0 0"
+check "its table says so" prints "note: The answers are labels"
+check "and its page" grep -q 'Note:</b> The answers are labels' "$DIR/a/report.html"
+check "and its figures" grep -q '"The answers are labels' "$DIR/a/results.json"
+run run "$DIR/a.yaml" --set train.inputs_per_instruction=3 --set measure.resamples=50
+check "a key of grouped sampling changes nothing without it" is "$code $(grep -c ' updates in ' "$DIR/err")" "0 0"
+run run "$DIR/a.yaml" --set train.sampling=grouped --set measure.resamples=50
+check "grouped sampling trains again" is "$code $(grep -c ' updates in ' "$DIR/err")" "0 4"
+check "the table names it" prints "note: Grouped sampling in SFT"
+check "the page names it" grep -q 'Note:</b> Grouped sampling in SFT' "$DIR/a/report.html"
+check "the figures name it" grep -q 'grouped sampling, 4 inputs for each wording drawn' "$DIR/a/results.json"
 
 refused "a run directory of another recipe" "--fresh" run "$DIR/a.yaml" --seed 2
 recipe "$DIR/tasks" > "$DIR/inside.yaml"

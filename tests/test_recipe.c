@@ -48,6 +48,8 @@ static void model_and_tasks_are_enough_and_the_rest_has_defaults(void **state CH
     assert_int_equal(r.paraphrase.n, 10);
     assert_true(fabs(r.train.lr - 1e-4) < 1e-15);
     assert_int_equal(r.align.reward, CH_REWARD_SELF);
+    assert_int_equal(r.train.sampling, CH_DRAW_INDEPENDENT);
+    assert_int_equal(r.generate.decode, CH_DECODE_FREE);
     assert_int_equal(r.split.by, CH_SPLIT_BOTH);
     assert_int_equal(r.n_arms, 5);
     const char *want[] = {"base", "sft", "sft_ia", "cat", "control"};
@@ -100,7 +102,7 @@ static void an_arm_s_own_values_go_before_the_recipe_s(void **state CH_UNUSED)
                   "model: m\nseed: 5\ndata: {tasks: t}\ntrain: {steps: 40, lr: 2e-4}\n"
                   "generate: {max_new: 24}\narms:\n- {name: a, objective: sft, steps: 9}\n"
                   "- {name: c, objective: cat, from: a, lambda: 0.5, samples: 2, "
-                  "reward: reference, pool: true}\n",
+                  "reward: reference, pool: true, sampling: grouped, inputs_per_instruction: 2}\n",
                   &e),
         CH_OK);
     assert_int_equal(r.n_arms, 3);
@@ -113,6 +115,9 @@ static void an_arm_s_own_values_go_before_the_recipe_s(void **state CH_UNUSED)
     assert_int_equal(c->align.samples, 2);
     assert_int_equal(c->align.reward, CH_REWARD_REFERENCE);
     assert_int_equal(c->align.pool, 1);
+    assert_int_equal(a->train.sampling, CH_DRAW_INDEPENDENT);
+    assert_int_equal(c->train.sampling, CH_DRAW_GROUPED);
+    assert_int_equal(c->train.inputs_per_instruction, 2);
     assert_int_equal(c->align.max_new, 24);
     assert_int_equal(c->train.seed, 5);
     assert_int_equal(r.split.seed, 5);

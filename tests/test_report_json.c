@@ -53,6 +53,31 @@ static void a_page_drawn_from_json_is_the_same_page(void **state)
     ch_report_release(&back);
 }
 
+static void notes_are_in_all_three_and_come_back(void **state)
+{
+    fixture *x = *state;
+    static const char *const notes[] = {"The answers are labels <here>.", "Grouped\nsampling."};
+    ch_report_data back;
+    char *none = html(x, &x->d, "r.html"), *bare = terminal(&x->d, 0, 0);
+    lacks(none, "Note:");
+    lacks(bare, "note:");
+    x->d.notes = notes;
+    x->d.n_notes = 2;
+    char *path = round_trip_path(x, &back);
+    assert_int_equal(back.n_notes, 2);
+    assert_string_equal(back.notes[1], notes[1]);
+    char *text = terminal(&back, 0, 0), *page = html(x, &back, "s.html");
+    contains(text, "note: The answers are labels <here>.\n");
+    contains(text, "note: Grouped sampling.\n");
+    contains(page, "<b>Note:</b> The answers are labels &lt;here&gt;.</p>");
+    free(none);
+    free(bare);
+    free(text);
+    free(page);
+    free(path);
+    ch_report_release(&back);
+}
+
 static void refused(fixture *x, ch_code code, const char *says)
 {
     ch_err e[4] = {{0}};
@@ -161,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(json_comes_back_as_it_was, setup, teardown),
         cmocka_unit_test_setup_teardown(a_page_drawn_from_json_is_the_same_page, setup, teardown),
+        cmocka_unit_test_setup_teardown(notes_are_in_all_three_and_come_back, setup, teardown),
         cmocka_unit_test_setup_teardown(nan_and_infinity_are_refused_by_name, setup, teardown),
         cmocka_unit_test_setup_teardown(contradictions_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(broken_json_is_refused_with_its_key, setup, teardown),

@@ -30,11 +30,12 @@ static void print_json(const ch_comparison *list, int64_t n)
                                 json_pack("{s:o,s:o,s:o}", "a", stat_json(c->left[k]), "b",
                                           stat_json(c->right[k]), "difference",
                                           stat_json(c->diff[k])));
-        json_array_append_new(all,
-                              json_pack("{s:o,s:o,s:s,s:I,s:I,s:I,s:o}", "a", ch_json_text(c->a),
-                                        "b", ch_json_text(c->b), "sim", c->sim, "tasks",
-                                        (json_int_t)c->n_tasks, "inputs", (json_int_t)c->n_inputs,
-                                        "wordings", (json_int_t)c->n_wordings, "metrics", metrics));
+        json_array_append_new(
+            all, json_pack("{s:o,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:o}", "a", ch_json_text(c->a), "b",
+                           ch_json_text(c->b), "sim", c->sim, "tasks", (json_int_t)c->n_tasks,
+                           "inputs", (json_int_t)c->n_inputs, "wordings", (json_int_t)c->n_wordings,
+                           "tasks_by_labels_a", (json_int_t)c->labelled_a, "tasks_by_labels_b",
+                           (json_int_t)c->labelled_b, "metrics", metrics));
     }
     char *text = json_dumps(all, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
     puts(text);
@@ -48,6 +49,11 @@ static void print_text(const ch_comparison *c)
            "intervals, paired\n\n",
            c->a, c->b, (long long)c->n_tasks, (long long)c->n_inputs, (long long)c->n_wordings,
            c->sim);
+    if (c->labelled_a || c->labelled_b)
+        printf("answers chosen among labels (generate.decode): A in %lld, B in %lld of %lld "
+               "tasks%s\n\n",
+               (long long)c->labelled_a, (long long)c->labelled_b, (long long)c->n_tasks,
+               c->labelled_a == c->labelled_b ? "" : "; the models are not asked in the same way");
     printf("%-24s %8s %8s %8s  %s\n", "", "A", "B", "B - A", "interval");
     for (int k = 0; k < CH_M_COUNT; k++) {
         double f = ch_metrics[k].percent ? 100 : 1;

@@ -18,6 +18,8 @@ const ch_opt ch_opts_generate[] = {
     {"top-k", 0, CH_O_INT, "N", "0", NULL, "sample among the N most probable tokens; 0: off"},
     {"top-p", 0, CH_O_REAL, "X", "1", NULL,
      "sample among tokens that make up this probability; 1: off"},
+    {"labels", 0, CH_O_TEXT, "A,B,...", NULL, NULL,
+     "answer with the one of these that is the most probable as a whole"},
     {"samples", 'n', CH_O_INT, "N", "1", NULL, "answers to each prompt"},
     CH_OPT_FIELD("seed", "N", "seed"),
     CH_OPT_JSON,
@@ -28,6 +30,13 @@ typedef struct {
     char **list;
     int64_t n, cap;
 } texts;
+
+static void free_texts(texts *t)
+{
+    for (int64_t i = 0; i < t->n; i++)
+        free(t->list[i]);
+    free(t->list);
+}
 
 static ch_code add_line(texts *t, const char *line, int64_t row, ch_err *e)
 {
@@ -81,6 +90,53 @@ static void print_answer(const char *prompt, const ch_answer *y, int64_t sample,
     ch_json_line(stdout, v);
 }
 
+/* The list between the commas of --labels. */
+static ch_code read_labels(texts *t, const char *list, ch_err *e)
+{
+    for (const char *p = list; p; p = *p ? p + 1 : NULL) {
+        size_t n = strcspn(p, ",");
+        char *raw = ch_dupn(p, n), *label = ch_trim(raw);
+        free(raw);
+        if (!label[0]) {
+            free(label);
+            return ch_fail(e, CH_EUSER,
+                           "chorus generate: --labels \"%s\" has an empty label; texts between "
+                           "commas are wanted",
+                           list);
+        }
+        *CH_PUSH(t->list, t->n, t->cap) = label;
+        p += n;
+    }
+    return CH_OK;
+}
+
+static void print_choice(const char *prompt, const char *label, const ch_chosen *y, int json,
+                         int many)
+{
+    ch_answer whole = {.stopped = 1, .n = y->n_tokens, .logp = y->logp};
+    whole.text = ch_dup(label);
+    print_answer(prompt, &whole, 0, json, many);
+    ch_answer_release(&whole);
+}
+
+static ch_code choose(const ch_args *a, const ch_recipe *r, ch_model *m, const texts *t,
+                      const texts *labels, ch_err *e)
+{
+    ch_choice *q = ch_new((size_t)t->n, sizeof *q);
+    ch_chosen *y = ch_new((size_t)t->n, sizeof *y);
+    for (int64_t i = 0; i < t->n; i++)
+        q[i] = (ch_choice){t->list[i], (const char *const *)labels->list, labels->n, "prompt"};
+    ch_gen_opts how = {
+        .batch = r->generate.batch, .max_rows = r->generate.max_rows, .what = "answers"};
+    ch_code c = ch_choose_labels(m, q, t->n, &how, y, e);
+    for (int64_t i = 0; c == CH_OK && i < t->n; i++)
+        print_choice(t->list[i], labels->list[y[i].label], &y[i], ch_arg_given(a, "json"),
+                     t->n > 1);
+    free(q);
+    free(y);
+    return c;
+}
+
 static ch_code check_fits(const ch_model *m, const ch_seq *s, int64_t max_new, int64_t row,
                           ch_err *e)
 {
@@ -132,7 +188,17 @@ static ch_code answer(const ch_args *a, const ch_recipe *r, ch_model *m, const t
     return c;
 }
 
-static ch_code generate(const ch_args *a, const ch_recipe *r, texts *t, ch_err *e)
+static ch_code check_labels(const ch_args *a, ch_err *e)
+{
+    if (!ch_arg_given(a, "labels") ||
+        (ch_arg_real(a, "temperature") <= 0 && ch_arg_int(a, "samples") == 1))
+        return CH_OK;
+    return ch_fail(e, CH_EUSER,
+                   "chorus generate: --labels takes the most probable label, there is nothing to "
+                   "sample: --temperature 0 and --samples 1 are wanted with it");
+}
+
+static ch_code generate(const ch_args *a, const ch_recipe *r, texts *t, texts *labels, ch_err *e)
 {
     ch_device *d = NULL;
     ch_model *m = NULL;
@@ -145,8 +211,11 @@ static ch_code generate(const ch_args *a, const ch_recipe *r, texts *t, ch_err *
                        "chorus generate: no prompt, neither as an argument nor on stdin");
     if (ch_arg_int(a, "samples") < 1)
         return ch_fail(e, CH_EUSER, "chorus generate: --samples is 0, 1 or more is wanted");
+    CH_TRY(check_labels(a, e));
+    if (ch_arg_given(a, "labels"))
+        CH_TRY(read_labels(labels, ch_arg(a, "labels"), e));
     CH_TRY(ch_open_model(r, &d, &m, e));
-    ch_code c = answer(a, r, m, t, e);
+    ch_code c = labels->n ? choose(a, r, m, t, labels, e) : answer(a, r, m, t, e);
     ch_model_free(m);
     ch_device_close(d);
     return c;
@@ -155,15 +224,14 @@ static ch_code generate(const ch_args *a, const ch_recipe *r, texts *t, ch_err *
 ch_code ch_cmd_generate(const ch_args *a, ch_err *e)
 {
     ch_recipe r;
-    texts t = {0};
+    texts t = {0}, labels = {0};
     CH_TRY(ch_args_need(a, (const char *const[]){"model", NULL}, e));
     ch_recipe_init(&r);
     ch_code c = ch_args_to_recipe(a, &r, e);
     if (c == CH_OK)
-        c = generate(a, &r, &t, e);
-    for (int64_t i = 0; i < t.n; i++)
-        free(t.list[i]);
-    free(t.list);
+        c = generate(a, &r, &t, &labels, e);
+    free_texts(&t);
+    free_texts(&labels);
     ch_recipe_release(&r);
     return c;
 }

@@ -10,6 +10,7 @@ const ch_opt ch_opts_measure[] = {
     CH_OPT_FIELD("overlong", "HOW", "data.overlong"),
     CH_OPT_FIELD("max-new", "N", "generate.max_new"),
     CH_OPT_FIELD("batch", "N", "generate.batch"),
+    CH_OPT_FIELD("decode", "HOW", "generate.decode"),
     CH_OPT_FIELD("sim", "HOW", "measure.sim"),
     CH_OPT_FIELD("judge", "FILE", "measure.judge"),
     CH_OPT_FIELD("resamples", "N", "measure.resamples"),

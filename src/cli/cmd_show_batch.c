@@ -12,8 +12,10 @@ const ch_opt ch_opts_show_batch[] = {
     CH_OPT_FIELD("model", "FILE", "model"),
     CH_OPT_FIELD("tasks", "PATH", "data.tasks"),
     CH_OPT_FIELD("wordings", "FILE", "data.wordings"),
+    CH_OPT_FIELD("sampling", "HOW", "train.sampling"),
     CH_OPT_FIELD("seed", "N", "seed"),
     {"rows", 'n', CH_O_INT, "N", "4", NULL, "rows shown, evenly taken"},
+    {"update", 0, CH_O_INT, "N", NULL, NULL, "the rows that update N draws, from 1, instead"},
     {"plain", 0, CH_O_FLAG, NULL, NULL, NULL,
      "rows under the instruction alone, not under its wordings"},
     CH_OPT_SET,
@@ -74,27 +76,70 @@ static void print_row(const ch_model *m, const ch_group *g)
     puts("");
 }
 
+/* How much of an update is shared: means over the first UPDATES. */
+static void show_sharing(const ch_groups *g, const ch_train_opts *o, int json)
+{
+    enum { UPDATES = 50 };
+    ch_train_opts few = *o;
+    few.steps = o->steps < UPDATES ? o->steps : UPDATES;
+    const char *how = o->sampling == CH_DRAW_GROUPED ? "grouped" : "independent";
+    ch_train_load l = ch_train_look(g, NULL, &few);
+    double n = (double)few.steps;
+    if (json)
+        ch_json_line(stdout,
+                     json_pack("{s:s,s:I,s:I,s:f,s:f,s:f}", "sampling", how, "updates",
+                               (json_int_t)few.steps, "batch", (json_int_t)o->batch,
+                               "wordings_an_update", (double)l.instructions / n, "tokens_an_update",
+                               (double)l.tokens / n, "rows_an_update", (double)l.rows / n));
+    else
+        printf("sampling: %s; an update of %lld draws %.1f wordings and has %.0f tokens, of which "
+               "%.0f are computed:\nwhat its rows begin with in common counts once (mean of %lld "
+               "updates)\n\n",
+               how, (long long)o->batch, (double)l.instructions / n, (double)l.tokens / n,
+               (double)l.rows / n, (long long)few.steps);
+}
+
+/* Indices of the rows to show: evenly taken, or those that an update draws. New array. */
+static int64_t *choose_rows(const ch_args *a, const ch_groups *g, const ch_train_opts *o,
+                            int64_t *n)
+{
+    int64_t update = ch_arg_int(a, "update");
+    *n = ch_arg_int(a, "rows");
+    *n = update ? o->batch : *n > g->n ? g->n : *n;
+    int64_t *rows = ch_new((size_t)*n + 1, sizeof *rows);
+    for (int64_t i = 0; i < *n; i++)
+        rows[i] = i * g->n / *n;
+    if (update)
+        ch_train_drawn(g, o, update - 1, rows);
+    return rows;
+}
+
 static ch_code show(const ch_args *a, ch_state *s, ch_err *e)
 {
     ch_groups g;
-    int64_t dropped, n = ch_arg_int(a, "rows");
+    int64_t dropped, n;
+    ch_train_opts o = s->r->train;
+    o.seed = (uint64_t)s->r->seed;
     int drop = s->r->data.overlong == CH_OVERLONG_DROP, json = ch_arg_given(a, "json");
     CH_TRY(ch_sft_groups(&g, s->base, &s->split, !ch_arg_given(a, "plain"), 0, s->r->data.max_len,
                          drop, &dropped, e));
     char *template = NULL;
     ch_code c = ch_chat(s->base, "{prompt}", &template, e);
-    n = n > g.n ? g.n : n;
+    int64_t *rows = choose_rows(a, &g, &o, &n);
     if (c == CH_OK && !json)
         printf("template: %s\n(%lld rows, %lld shown; \"learned\" tokens carry the loss)\n\n",
                template, (long long)g.n, (long long)n);
+    if (c == CH_OK)
+        show_sharing(&g, &o, json);
     for (int64_t i = 0; c == CH_OK && i < n; i++) {
-        const ch_group *it = &g.list[i * g.n / n];
+        const ch_group *it = &g.list[rows[i]];
         if (json)
             ch_json_line(stdout, row_json(s->base, it));
         else
             print_row(s->base, it);
     }
     free(template);
+    free(rows);
     ch_groups_release(&g);
     return c;
 }

@@ -14,6 +14,7 @@ const ch_opt ch_opts_train[] = {
      "sft: under the instruction alone, not under its wordings"},
     CH_OPT_FIELD("steps", "N", "train.steps"),
     CH_OPT_FIELD("batch", "N", "train.batch"),
+    CH_OPT_FIELD("sampling", "HOW", "train.sampling"),
     CH_OPT_FIELD("lr", "X", "train.lr"),
     CH_OPT_FIELD("save", "TYPE", "save"),
     CH_OPT_FIELD("seed", "N", "seed"),

@@ -28,7 +28,10 @@ const ch_cmd ch_commands[] = {
      "directory. Stages whose inputs have not changed are skipped; a run that was stopped goes "
      "on."},
     {"measure", "", "how consistently and how well a model answers", ch_opts_measure,
-     ch_cmd_measure, 0, 0, "Every input is asked under every wording, greedily."},
+     ch_cmd_measure, 0, 0,
+     "Every input is asked under every wording, greedily. With --decode labels the answer is the "
+     "most probable label\n"
+     "as a whole, for tasks whose answers are a closed set; the report says so."},
     {"train", "", "train one model with one objective", ch_opts_train, ch_cmd_train, 0, 0,
      "Writes OUT/OBJECTIVE/model.gguf; start again with the same options to go on after a stop."},
     {"generate", "[PROMPT...]", "answers to prompts", ch_opts_generate, ch_cmd_generate, 0, -1,
@@ -40,7 +43,8 @@ const ch_cmd ch_commands[] = {
      "--wordings."},
     {"show-batch", "[RECIPE]", "training rows as the model sees them", ch_opts_show_batch,
      ch_cmd_show_batch, 0, 1,
-     "Text after the chat template, token ids, and which of them are learned."},
+     "Text after the chat template, token ids, and which of them are learned; and how much an "
+     "update shares."},
     {"compare", "A B", "paired differences between two runs, arms or answers.jsonl",
      ch_opts_compare, ch_cmd_compare, 2, 2,
      "A and B: run directories (compared arm by arm), RUN/ARM, or answers.jsonl. Differences are B "

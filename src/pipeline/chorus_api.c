@@ -185,6 +185,7 @@ static ch_code measure_recipe(ch_recipe *r, const char *tasks, const chorus_meas
     CH_TRY(set_int(r, "data.max_items", o->max_items, e));
     CH_TRY(set_int(r, "generate.max_new", o->max_new, e));
     CH_TRY(set_int(r, "generate.batch", o->batch, e));
+    CH_TRY(set_text(r, "generate.decode", o->decode, e));
     CH_TRY(set_text(r, "measure.sim", o->sim, e));
     CH_TRY(set_text(r, "measure.judge", o->judge, e));
     CH_TRY(set_int(r, "measure.resamples", o->resamples, e));
@@ -257,6 +258,7 @@ static ch_code train_recipe(ch_recipe *r, const char *gguf, const char *tasks, c
     CH_TRY(set_text(r, "data.wordings", o->wordings, e));
     CH_TRY(set_int(r, "train.steps", o->steps, e));
     CH_TRY(set_int(r, "train.batch", o->batch, e));
+    CH_TRY(set_text(r, "train.sampling", o->sampling, e));
     CH_TRY(set_text(r, "train.lr", lr, e));
     CH_TRY(set_text(r, "save", o->save, e));
     CH_TRY(set_int(r, "seed", (int64_t)o->seed, e));

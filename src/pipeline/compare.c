@@ -103,6 +103,8 @@ static ch_code compare_two(ch_comparison *c, const char *a, const char *b, int64
         c->n_tasks = l.cases.n_tasks;
         c->n_inputs = l.cases.n;
         c->n_wordings = l.replies.n_wordings;
+        c->labelled_a = ch_replies_labelled(&l.replies, NULL);
+        c->labelled_b = ch_replies_labelled(&r.replies, NULL);
     }
     release_side(&l);
     release_side(&r);

@@ -128,7 +128,7 @@ static ch_groups pairs_like(const ch_groups *rows, const ch_align_opts *o)
                 s.ids[t] = -(int32_t)k; /* shared with no other */
             m[k] = (ch_member){.seq = s, .role = CH_ROLE_BAD};
         }
-        g.list[i] = (ch_group){m, bad + 1, rows->list[i].row};
+        g.list[i] = (ch_group){m, bad + 1, rows->list[i].row, rows->list[i].instruction};
     }
     return g;
 }
@@ -150,8 +150,9 @@ static int64_t more(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-static void add_training(ch_forecast *x, const basis *b, const ch_state *s, const ch_arm *a)
+static void add_training(ch_forecast *x, const basis *b, const ch_state *s, int64_t arm)
 {
+    const ch_arm *a = &s->r->arms[arm];
     const ch_objective *o = ch_objective_find(a->objective);
     int ia = a->augment || o->uses_bad;
     ch_groups pairs = {0};
@@ -159,6 +160,7 @@ static void add_training(ch_forecast *x, const basis *b, const ch_state *s, cons
         pairs = pairs_like(&b->train[1], &a->align);
     ch_train_load l =
         ch_train_look(o->uses_bad ? &pairs : &b->train[a->augment != 0], &b->dev[ia], &a->train);
+    x->arms[arm] = l;
     release_pairs(&pairs);
     /* a backward pass costs two forward ones */
     x->train_s +=
@@ -204,12 +206,13 @@ static void add_candidates(ch_forecast *x, const basis *b, const ch_state *s, co
 static void add_arms(ch_forecast *x, const basis *b, const ch_state *s)
 {
     const ch_recipe *r = s->r;
+    x->arms = ch_new((size_t)r->n_arms, sizeof *x->arms);
     x->peak.measure = b->now + x->test.bytes;
-    x->measure_s =
-        (double)x->test.rows * b->score_s + (double)(x->test.n * r->generate.max_new) * b->write_s;
+    x->measure_s = (double)(x->test.rows + x->test.scored) * b->score_s +
+                   (double)((x->test.n - x->test.labelled) * r->generate.max_new) * b->write_s;
     x->measure_s *= (double)r->n_arms;
     for (int64_t i = 1; i < r->n_arms; i++) {
-        add_training(x, b, s, &r->arms[i]);
+        add_training(x, b, s, i);
         if (ch_objective_find(r->arms[i].objective)->uses_bad)
             add_candidates(x, b, s, &r->arms[i]);
     }
@@ -242,4 +245,10 @@ ch_code ch_forecast_make(ch_forecast *x, ch_state *s, ch_err *e)
         ch_groups_release(&b.dev[k]);
     }
     return c;
+}
+
+void ch_forecast_release(ch_forecast *x)
+{
+    free(x->arms);
+    *x = (ch_forecast){0};
 }

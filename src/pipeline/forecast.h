@@ -20,9 +20,11 @@ typedef struct {
     int64_t timed; /* rows that the times are from */
     double train_s, measure_s;
     ch_peaks peak;
+    ch_train_load *arms; /* one an arm of the recipe; base has none */
 } ch_forecast;
 
 /* Counts all, times some on s->base; s is loaded and split. */
 ch_code ch_forecast_make(ch_forecast *x, ch_state *s, ch_err *e) CH_CHECK_RESULT;
+void ch_forecast_release(ch_forecast *x);
 
 #endif

@@ -72,10 +72,12 @@ static ch_code check_same_cases(const ch_found *f, const ch_found_arm *a, const 
     for (int64_t i = 0; same && i < x->n; i++)
         same = !strcmp(x->list[i].task, y->list[i].task) &&
                !strcmp(x->list[i].input, y->list[i].input) &&
-               !strcmp(x->list[i].wording, y->list[i].wording);
+               !strcmp(x->list[i].wording, y->list[i].wording) &&
+               x->list[i].labelled == y->list[i].labelled;
     return same ? CH_OK
                 : ch_fail(e, CH_EUSER,
-                          "%s: answers other inputs than the base model did; run again to renew it",
+                          "%s: answers other inputs than the base model did, or chooses them in "
+                          "another way; run again to renew it",
                           path);
 }
 
@@ -205,6 +207,7 @@ static void fill(ch_found *f)
     fill_arms(f);
     fill_sim(f);
     ch_found_examples(f);
+    ch_found_notes(f);
     ch_report_data *d = &f->data;
     d->title = f->title;
     d->model = f->model;
@@ -274,6 +277,8 @@ void ch_found_free(ch_found *f)
     for (int64_t i = 0; i < f->n_warnings; i++)
         free(f->warnings[i]);
     free(f->warnings);
+    for (int64_t i = 0; i < f->data.n_notes; i++)
+        free(f->notes[i]);
     free(f->arms);
     free(f->report_arms);
     free(f->tasks);

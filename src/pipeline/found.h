@@ -30,6 +30,7 @@ struct ch_found {
     int64_t n_examples;
     char **warnings;
     int64_t n_warnings, cap_warnings;
+    char *notes[2];
     ch_report_data data;
 };
 
@@ -44,6 +45,8 @@ char *ch_found_about(const ch_recipe *r, const ch_arm *a);
 /* The found arm that f->arms[i] is best compared with, beside the base: its control, else what it
  * started from. */
 int64_t ch_found_versus(const ch_found *f, int64_t i);
+/* What a reader must know of how the arms were made; sets f->notes and those of f->data. */
+void ch_found_notes(ch_found *f);
 /* "unseen wordings and unseen inputs of the same tasks" */
 const char *ch_split_text(ch_split_by by);
 

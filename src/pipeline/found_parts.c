@@ -83,9 +83,15 @@ char *ch_found_about(const ch_recipe *r, const ch_arm *a)
     const char *on = o->uses_bad  ? "pairs of own answers"
                      : a->augment ? "the instruction and its training wordings"
                                   : "the instruction as it is";
-    return ch_fmt("%s from %s, on %s, %lld updates of %lld, lr %g", o->name,
-                  from >= 0 ? r->arms[from].title : a->from, on, (long long)a->train.steps,
-                  (long long)a->train.batch, a->train.lr);
+    char *text = ch_fmt("%s from %s, on %s, %lld updates of %lld, lr %g", o->name,
+                        from >= 0 ? r->arms[from].title : a->from, on, (long long)a->train.steps,
+                        (long long)a->train.batch, a->train.lr);
+    if (a->train.sampling != CH_DRAW_GROUPED)
+        return text;
+    char *more = ch_fmt("%s, grouped sampling, %lld inputs for each wording drawn", text,
+                        (long long)a->train.inputs_per_instruction);
+    free(text);
+    return more;
 }
 
 static const ch_arm *arm_of(const ch_found *f, int64_t i)
@@ -112,6 +118,30 @@ int64_t ch_found_versus(const ch_found *f, int64_t i)
         if (!strcmp(arm_of(f, k)->name, a->from))
             return k;
     return -1;
+}
+
+/* "Grouped sampling in A, B: ..."; NULL when no arm has it. */
+static char *sampling_note(const ch_found *f)
+{
+    ch_str b = {0};
+    for (int64_t i = 1; i < f->n_arms; i++)
+        if (arm_of(f, i)->train.sampling == CH_DRAW_GROUPED)
+            ch_str_addf(&b, "%s%s", b.n ? ", " : "Grouped sampling in ", f->arms[i].title);
+    if (b.n)
+        ch_str_add(&b, ": an update drew wordings first and several inputs for each "
+                       "(train.sampling); by default an update draws its rows independently.");
+    return b.n ? ch_str_take(&b) : NULL;
+}
+
+void ch_found_notes(ch_found *f)
+{
+    ch_report_data *d = &f->data;
+    char *labels = ch_decode_note(&f->arms[0].replies), *grouped = sampling_note(f);
+    if (labels)
+        f->notes[d->n_notes++] = labels;
+    if (grouped)
+        f->notes[d->n_notes++] = grouped;
+    d->notes = (const char *const *)f->notes;
 }
 
 /* MCR's clusters: each answer joins the first whose first member it agrees with. */

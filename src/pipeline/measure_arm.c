@@ -7,6 +7,15 @@
 
 enum { JUDGE_CHECK_PAIRS = 200 };
 
+static void depends_on_labels(ch_str *b, const ch_task *t)
+{
+    ch_str all = {0};
+    for (int64_t k = 0; ch_task_has_set(t) && k < t->n_labels; k++)
+        ch_str_addf(&all, "%s\n", t->spelled[k]);
+    ch_str_addf(b, "labels of %s: %s\n", t->name, ch_hash_bytes(ch_str_get(&all), all.n).hex);
+    ch_str_free(&all);
+}
+
 static ch_code answers(ch_state *s, int64_t arm, const char *dir, ch_replies *r, ch_hash *hash,
                        ch_err *e)
 {
@@ -15,6 +24,8 @@ static ch_code answers(ch_state *s, int64_t arm, const char *dir, ch_replies *r,
     ch_str b = {0};
     ch_str_addf(&b, "model: %s\ntest side: %s\nmax_new: %lld\noverlong: %d\n", s->made[arm].hex,
                 s->test_side.hex, (long long)s->r->generate.max_new, s->r->data.overlong);
+    for (int64_t t = 0; s->r->generate.decode == CH_DECODE_LABELS && t < s->split.n; t++)
+        depends_on_labels(&b, s->split.list[t].task);
     ch_depends_on_device(&b, s);
     ch_stage stage = ch_stage_make(dir, "answers", &b);
     *hash = stage.hash;

@@ -14,7 +14,8 @@ typedef struct {
     char *task, *id, *wording, *input, *answer;
     char **gold;
     int64_t n_gold, wording_index;
-    int closed; /* the task's kind */
+    int closed;   /* the task's kind */
+    int labelled; /* chosen among the task's labels, not written freely */
     int exact, stopped, n_tokens;
 } ch_reply;
 
@@ -27,6 +28,7 @@ typedef struct {
 
 typedef struct {
     int64_t max_new, batch, max_rows;
+    int decode;       /* ch_decode; LABELS: of tasks with ch_task_has_set, the others are free */
     int overlong;     /* ch_overlong: of a prompt that does not fit into the model's context */
     const char *what; /* progress label */
 } ch_answer_how;
@@ -35,18 +37,24 @@ typedef struct {
  * tasks. Error: fewer than 2 wordings, or a prompt longer than the context (names its row). */
 ch_code ch_replies_make(ch_replies *r, ch_model *m, const ch_split *s, const ch_answer_how *how,
                         ch_err *e) CH_CHECK_RESULT;
-/* rows: tokens left when shared prefixes count once; bytes: what answering takes. */
+/* rows: tokens left when shared prefixes count once; bytes: what answering takes. Of them labelled
+ * ones, whose answers are chosen among labels, which have so many tokens to be scored. */
 typedef struct {
     int64_t n, tokens, rows, bytes;
+    int64_t labelled, scored, labelled_tasks, tasks;
 } ch_prompt_load;
 /* Only the check: every test prompt is made and measured, nothing is answered. */
 ch_code ch_prompts_check(ch_model *m, const ch_split *s, const ch_answer_how *how,
                          ch_prompt_load *l, ch_err *e) CH_CHECK_RESULT;
 /* answers.jsonl: task, id, wording_index, wording, input, answer, gold, closed, exact, stopped,
- * n_tokens. */
+ * n_tokens; and decode: "labels" where it was chosen among labels. */
 ch_code ch_replies_write(const ch_replies *r, const char *path, ch_err *e) CH_CHECK_RESULT;
 ch_code ch_replies_read(ch_replies *r, const char *path, ch_err *e) CH_CHECK_RESULT;
 void ch_replies_release(ch_replies *r);
+/* Tasks whose answers were chosen among labels; *tasks (may be NULL): of how many. */
+int64_t ch_replies_labelled(const ch_replies *r, int64_t *tasks);
+/* That as a sentence for a report; NULL when all was written freely. New string. */
+char *ch_decode_note(const ch_replies *r);
 
 /* Cases as src/measure wants them; they borrow from the replies. */
 typedef struct {

@@ -14,7 +14,7 @@ struct ch_measured {
     ch_report_arm arm;
     ch_report_data data;
     ch_hash hash;
-    char *title, *name, *sim_free;
+    char *title, *name, *sim_free, *note;
     char *warnings[2];
     uint64_t seed;
 };
@@ -53,6 +53,7 @@ static ch_code collect(ch_measured *x, const ch_recipe *r, ch_device *d, ch_mode
                          .batch = r->generate.batch,
                          .max_rows = r->generate.max_rows,
                          .overlong = r->data.overlong,
+                         .decode = r->generate.decode,
                          .what = "answers"};
     CH_TRY(ch_replies_make(&x->replies, m, &x->split, &how, e));
     if (x->replies.n_dropped)
@@ -99,6 +100,9 @@ static void fill(ch_measured *x, const ch_recipe *r, const ch_model *m)
     d->arms = &x->arm;
     d->n_arms = 1;
     d->warnings = (const char *const *)x->warnings;
+    x->note = ch_decode_note(&x->replies);
+    d->notes = (const char *const *)&x->note;
+    d->n_notes = x->note != NULL;
 }
 
 ch_code ch_measure_model(ch_measured **out, const ch_recipe *r, ch_device *d, ch_model *m,
@@ -136,6 +140,7 @@ void ch_measured_free(ch_measured *x)
     free(x->title);
     free(x->name);
     free(x->sim_free);
+    free(x->note);
     free(x->warnings[0]);
     free(x->warnings[1]);
     free(x);

@@ -12,6 +12,7 @@
 #include "train/train.h"
 
 typedef enum { CH_SIM_AUTO, CH_SIM_EXACT, CH_SIM_JUDGE } ch_sim;
+typedef enum { CH_DECODE_FREE, CH_DECODE_LABELS } ch_decode;
 typedef enum { CH_OVERLONG_REFUSE, CH_OVERLONG_DROP } ch_overlong;
 
 /* One line of the report: a model and how it came about. */
@@ -44,6 +45,7 @@ typedef struct {
     ch_split_opts split;
     struct {
         int64_t max_new, batch, max_rows;
+        int decode; /* ch_decode */
     } generate;
     ch_train_opts train;
     int64_t dev_rows;

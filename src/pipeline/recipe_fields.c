@@ -9,6 +9,8 @@ static const char *const isas[] = {"auto", "portable", "avx2", "avx512", NULL};
 static const char *const saves[] = {"f32", "f16", "bf16", NULL};
 static const char *const overlongs[] = {"refuse", "drop", NULL};
 static const char *const splits[] = {"both", "input", "wording", "task", "files", NULL};
+static const char *const decodes[] = {"free", "labels", NULL};
+static const char *const samplings[] = {"independent", "grouped", NULL};
 static const char *const rewards[] = {"self", "reference", "consensus", NULL};
 static const char *const sims[] = {"auto", "exact", "judge", NULL};
 
@@ -68,9 +70,12 @@ const ch_field ch_fields[] = {
     INT("generate", "max_new", generate.max_new, "64", 1, 1e5, "tokens an answer may have"),
     INT("generate", "batch", generate.batch, "64", 1, 4096, "answers written at once"),
     INT("generate", "max_rows", generate.max_rows, "16384", 64, 1e8, "rows of the key-value cache"),
+    CHOICE("generate", "decode", generate.decode, "free", decodes, "measured answers: free, token by token; labels: the most probable label, where a task's answers are a closed set [+]"),
 
     INT("train", "steps", train.steps, "100", 1, 1e9, "updates [+]"),
     INT("train", "batch", train.batch, "8", 1, 1e6, "rows (or groups of answers) an update [+]"),
+    CHOICE("train", "sampling", train.sampling, "independent", samplings, "independent: an update's rows know nothing of each other; grouped: wordings are drawn first and several inputs for each, faster and another way to sample [+]"),
+    INT("train", "inputs_per_instruction", train.inputs_per_instruction, "4", 1, 1e6, "grouped: inputs (or groups of answers) drawn for a wording at once [+]"),
     REAL("train", "lr", train.lr, "1e-4", 0, 10, "highest learning rate of AdamW [P names AdamW and cosine; the value is +]"),
     REAL("train", "min_lr_ratio", train.min_lr_ratio, "0", 0, 1, "the cosine ends at lr times this"),
     REAL("train", "warmup_ratio", train.warmup_ratio, "0.1", 0, 1, "share of the updates with rising rate [+]"),

@@ -12,6 +12,7 @@ ch_answer_how ch_answer_how_of(const ch_recipe *r, const char *what)
                            .batch = r->generate.batch,
                            .max_rows = r->generate.max_rows,
                            .overlong = r->data.overlong,
+                           .decode = r->generate.decode,
                            .what = what};
 }
 

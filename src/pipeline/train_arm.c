@@ -132,10 +132,24 @@ static void release_job(job *j)
     ch_stage_release(&j->stage);
 }
 
+/* Keys of train that change nothing in what this arm learns, NULL-terminated. */
+static void idle_keys(const char **idle, const ch_arm *a, const ch_objective *obj)
+{
+    *idle++ = "save_every";
+    if (!obj->uses_bad) {
+        *idle++ = "lambda";
+        *idle++ = "margin";
+        *idle++ = "beta";
+    }
+    if (a->train.sampling == CH_DRAW_INDEPENDENT) {
+        *idle++ = "sampling";
+        *idle++ = "inputs_per_instruction";
+    }
+    *idle = NULL;
+}
+
 static ch_code make_job(job *j, const ch_state *s, int64_t arm, ch_err *e)
 {
-    static const char *const not_needed[] = {"save_every", "lambda", "margin", "beta", NULL};
-    static const char *const not_needed_for_pairs[] = {"save_every", NULL};
     const ch_arm *a = &s->r->arms[arm];
     int64_t from = ch_recipe_arm(s->r, a->from);
     *j = (job){.arm = a, .obj = ch_objective_find(a->objective)};
@@ -150,7 +164,9 @@ static ch_code make_job(job *j, const ch_state *s, int64_t arm, ch_err *e)
                 s->train_side.hex, (long long)s->r->data.max_len, s->r->data.overlong,
                 (long long)s->r->dev_rows, s->r->save);
     ch_depends_on_device(&b, s);
-    ch_depends_on_arm(&b, s, a, "train", j->obj->uses_bad ? not_needed_for_pairs : not_needed);
+    const char *idle[8];
+    idle_keys(idle, a, j->obj);
+    ch_depends_on_arm(&b, s, a, "train", idle);
     if (j->obj->uses_bad) {
         ch_hash h;
         CH_TRY(ch_run_pairs_hash(s, arm, &h, e));

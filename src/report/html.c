@@ -163,6 +163,15 @@ static void add_warnings(ch_str *b, const ch_report_data *d)
     free(list);
 }
 
+static void add_notes(ch_str *b, const ch_report_data *d)
+{
+    for (int64_t i = 0; i < d->n_notes; i++) {
+        ch_str_add(b, "<p class=\"sub\"><b>Note:</b> ");
+        ch_html_text(b, d->notes[i]);
+        ch_str_add(b, "</p>\n");
+    }
+}
+
 static void add_head(ch_str *b, const ch_report_data *d)
 {
     const char *title = ch_has_text(d->title) ? d->title : "Consistency report";
@@ -193,6 +202,7 @@ ch_code ch_report_html(const char *path, const ch_report_data *d, ch_err *e)
     add_head(&b, d);
     add_warnings(&b, d);
     add_headline(&b, d);
+    add_notes(&b, d);
     ch_str_add(&b, "</header>\n");
     ch_html_arms(&b, d);
     ch_html_diffs(&b, d);

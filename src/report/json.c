@@ -213,6 +213,7 @@ static json_t *report_json(const ch_report_data *d)
     set_origin(root, d);
     set(root, "measured", how_measured(d));
     set(root, "warnings", texts(d->warnings, d->n_warnings));
+    set(root, "notes", texts(d->notes, d->n_notes));
     for (int64_t t = 0; t < d->n_tasks; t++) {
         json_t *o = json_object();
         set_text(o, "name", d->tasks[t].name);

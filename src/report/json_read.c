@@ -323,6 +323,8 @@ static ch_code read_report(reader *r, ch_report_data *d)
     CH_TRY(read_seeds(r, d));
     CH_TRY(read_measured(r, d));
     CH_TRY(get_texts(r, root, "warnings", &d->warnings, &d->n_warnings));
+    if (json_object_get(root, "notes")) /* older files have none */
+        CH_TRY(get_texts(r, root, "notes", &d->notes, &d->n_notes));
     CH_TRY(read_tasks(r, d));
     CH_TRY(read_arms(r, d));
     CH_TRY(read_examples(r, d));

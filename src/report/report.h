@@ -80,6 +80,8 @@ typedef struct {
 
     const char *const *warnings; /* n_warnings sentences beside the arms' own alarms */
     int64_t n_warnings;
+    const char *const *notes; /* n_notes sentences: what was done in another way than is usual */
+    int64_t n_notes;
     int64_t dropped_wordings, dropped_rows;
     int64_t judge_n;        /* pairs of answers judged on closed tasks; 0: not asked */
     double judge_agreement; /* share of these where judge and exact match agree */

@@ -234,6 +234,11 @@ static void print_head(const screen *s, const ch_report_data *d)
                (long long)d->n_tasks, (long long)d->n_inputs, (long long)d->n_wordings,
                *split ? "; " : "", split, (long long)d->resamples);
     print_wrapped(s, "", counts);
+    for (int64_t i = 0; i < d->n_notes; i++) {
+        char *note = ch_clean_line(d->notes[i]);
+        print_wrapped(s, "note: ", note);
+        free(note);
+    }
     fputc('\n', s->f);
     free(counts);
     free(title);
