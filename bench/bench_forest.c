@@ -260,7 +260,7 @@ static ch_code write_prompts(const bench *b, const ch_seq *p, const ch_answer *a
         memcpy(m[i].seq.ids, p[i].ids, (size_t)p[i].n * sizeof(int32_t));
         if (more)
             memcpy(m[i].seq.ids + p[i].n, a[i].ids, (size_t)more * sizeof(int32_t));
-        g[i] = (ch_group){m + i, 1, NULL};
+        g[i] = (ch_group){m + i, 1, NULL, 0};
         batch[i] = g + i;
     }
     ch_code c = ch_work_write(b->tokens, b->name, b->s.base, batch, 1, n, e);

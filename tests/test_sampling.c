@@ -158,8 +158,8 @@ static void every_epoch_and_every_seed_draws_anew(void **state)
 static void bunches_of_odd_sizes_are_put_where_they_fit(void **state)
 {
     (void)state;
-    ch_groups g = groups_of((const int64_t[]){5, 5, 6, 9, 10, 11, 13, 5, 0});
-    ch_train_opts o = drawing(CH_DRAW_GROUPED, 8, 4, 2);
+    ch_groups g = groups_of((const int64_t[]){5, 5, 6, 9, 10, 11, 13, 5, 3, 0});
+    ch_train_opts o = drawing(CH_DRAW_GROUPED, 8, 4, 2); /* 67 groups: epochs begin anywhere */
     ch_sampler s = ch_sampler_of(&g, &o);
     int64_t n = 0;
     for (int64_t t = 0; t < 80; t++)
@@ -167,7 +167,7 @@ static void bunches_of_odd_sizes_are_put_where_they_fit(void **state)
             const ch_group *a = g.list + ch_sampler_at(&s, 8 * t + j);
             n += !j || g.list[ch_sampler_at(&s, 8 * t + j - 1)].instruction != a->instruction;
         }
-    CHECK_(n < 80 * 3.1); /* of two or three groups each: hardly one is cut */
+    CHECK_(n < 80 * 2.8); /* instructions an update; above 3 when bunches are cut as they come */
     ch_sampler_release(&s);
     free(g.list);
 }
