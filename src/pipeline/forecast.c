@@ -18,8 +18,9 @@ static const double MOST_SECONDS = 2;
 /* Training and dev rows by [augment], and what a row costs. */
 typedef struct {
     ch_groups train[2], dev[2];
-    double score_s, write_s, step_s; /* a token read; a token written; AdamW on all weights */
-    int64_t now;                     /* resident bytes with a model and all of these loaded */
+    /* seconds: a token read; a token written; a row of an update; AdamW on all weights */
+    double score_s, write_s, train_s, step_s;
+    int64_t now; /* resident bytes with a model and all of these loaded */
 } basis;
 
 static int64_t resident_bytes(void)
@@ -92,6 +93,28 @@ static double time_step(ch_model *m)
     return PASSES * (ch_now_s() - t0);
 }
 
+/* One small update, where there is memory for it; else what a backward pass costs by its products
+ * alone: two forward ones. */
+static ch_code time_update(basis *b, ch_state *s, ch_err *e)
+{
+    enum { ROWS = 256 };
+    ch_train_load l;
+    double seconds;
+    const ch_train_opts *o = &s->r->train;
+    b->step_s = time_step(s->base);
+    b->train_s = 3 * b->score_s;
+    if (!b->train[1].n || s->r->n_arms < 2)
+        return CH_OK;
+    l = (ch_train_load){.largest = 2 * ROWS};
+    if ((double)ch_train_bytes(s->base, &l) > 0.8 * (double)ch_available_bytes())
+        return CH_OK;
+    CH_TRY(
+        ch_train_time(s->base, ch_objective_find("sft"), &b->train[1], o, ROWS, &seconds, &l, e));
+    seconds = seconds > b->step_s ? seconds - b->step_s : seconds;
+    b->train_s = seconds / (double)l.rows;
+    return CH_OK;
+}
+
 static ch_code time_all(basis *b, ch_state *s, int64_t *timed, ch_err *e)
 {
     int64_t n = b->train[1].n, few = n < FEW ? n : FEW, many = n < MANY ? n : MANY;
@@ -103,8 +126,7 @@ static ch_code time_all(basis *b, ch_state *s, int64_t *timed, ch_err *e)
         CH_TRY(time_rows(b, s, many, e));
         *timed = many;
     }
-    b->step_s = time_step(s->base);
-    return CH_OK;
+    return time_update(b, s, e);
 }
 
 /* -- the groups of an objective on pairs, before there are any -- */
@@ -162,9 +184,8 @@ static void add_training(ch_forecast *x, const basis *b, const ch_state *s, int6
         ch_train_look(o->uses_bad ? &pairs : &b->train[a->augment != 0], &b->dev[ia], &a->train);
     x->arms[arm] = l;
     release_pairs(&pairs);
-    /* a backward pass costs two forward ones */
-    x->train_s +=
-        b->score_s * (double)(3 * l.rows + l.dev_rows) + b->step_s * (double)a->train.steps;
+    x->train_s += b->train_s * (double)l.rows + b->score_s * (double)l.dev_rows +
+                  b->step_s * (double)a->train.steps;
     x->peak.train = more(x->peak.train, b->now + ch_train_bytes(s->base, &l));
 }
 

@@ -1,6 +1,7 @@
 /* What training will take, from its draws alone. */
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "train/internal.h"
 
@@ -73,4 +74,31 @@ ch_train_load ch_train_look(const ch_groups *data, const ch_groups *dev, const c
 int64_t ch_train_bytes(const ch_model *m, const ch_train_load *l)
 {
     return 3 * 4 * ch_model_layout(m)->total + ch_net_bytes(m, CH_NET_TRAIN, l->largest, 0);
+}
+
+ch_code ch_train_time(ch_model *m, const ch_objective *obj, const ch_groups *data,
+                      const ch_train_opts *o, int64_t rows, double *seconds, ch_train_load *l,
+                      ch_err *e)
+{
+    ch_train_opts how = *o;
+    ch_stepper s;
+    ch_step_report r = {0};
+    how.steps = 1;
+    how.lr = 0; /* the weights stay as they are */
+    for (how.batch = 1; how.batch < o->batch; how.batch++)
+        if (ch_train_look(data, NULL, &how).rows >= rows)
+            break;
+    *l = ch_train_look(data, NULL, &how);
+    ch_sampler draws = ch_sampler_of(data, &how);
+    ch_code c = ch_stepper_init(&s, m, obj, data, NULL, &how, e);
+    for (int k = 0; c == CH_OK && k < 2; k++) { /* once to warm up */
+        for (int64_t j = 0; j < how.batch; j++)
+            s.batch[j] = data->list + ch_sampler_at(&draws, j);
+        double t0 = ch_now_s();
+        c = ch_stepper_update(&s, 0, &r, e);
+        *seconds = ch_now_s() - t0;
+    }
+    ch_stepper_release(&s);
+    ch_sampler_release(&draws);
+    return c;
 }

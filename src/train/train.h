@@ -95,6 +95,11 @@ typedef struct {
 } ch_train_load;
 ch_train_load ch_train_look(const ch_groups *data, const ch_groups *dev, const ch_train_opts *o);
 
+/* Seconds of one update, of so many groups that they have `rows` rows if that many are in a batch,
+ * and what it computed. Leaves the weights as they are. */
+ch_code ch_train_time(ch_model *m, const ch_objective *obj, const ch_groups *data,
+                      const ch_train_opts *o, int64_t rows, double *seconds, ch_train_load *l,
+                      ch_err *e) CH_CHECK_RESULT;
 /* Bytes that it holds beside the weights: gradients, optimiser states, activations. */
 int64_t ch_train_bytes(const ch_model *m, const ch_train_load *l);
 
