@@ -81,10 +81,10 @@ static ch_code set_up(bench *b, int argc, char **argv, ch_err *e)
 static int64_t *draw(const ch_groups *rows, const ch_train_opts *o, int64_t n)
 {
     int64_t *at = ch_new((size_t)n, sizeof *at);
-    ch_sampler sampler = {.n = rows->n, .seed = o->seed};
+    ch_sampler sampler = ch_sampler_of(rows, o);
     for (int64_t i = 0; i < n; i++)
         at[i] = ch_sampler_at(&sampler, i);
-    free(sampler.order);
+    ch_sampler_release(&sampler);
     return at;
 }
 

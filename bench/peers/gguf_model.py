@@ -1,11 +1,9 @@
-"""The model of a GGUF in PyTorch, twice: transformers' Llama, and a lean one.
+"""The model of a GGUF in transformers: the same dequantised weights as chorus reads.
 
-Both read the same dequantised weights as chorus does, so that losses can be compared. The lean
-one is what an expert writes who trains only this on a CPU: q, k, v and gate, up as one product
-each, torch's own rms_norm, rotary factors computed once.
+A leaner model of our own (q, k, v and gate, up as one product each, torch's rms_norm) was tried:
+it was slower than transformers' on CPUs, eager and compiled.
 """
 import torch
-import torch.nn.functional as F
 from gguf import GGUFReader
 from gguf.quants import dequantize
 from torch import nn
@@ -68,69 +66,12 @@ def transformers_model(dims, weights):
     return model
 
 
-class LeanLayer(nn.Module):
-    """One layer; the rotary factors come with the call."""
-
-    def __init__(self, d, w, prefix):
-        super().__init__()
-
-        def take(*names):
-            return nn.Parameter(torch.cat([w[f"{prefix}.{n}.weight"] for n in names]))
-
-        self.d, self.head = d, d["width"] // d["heads"]
-        self.norm1, self.norm2 = take("input_layernorm"), take("post_attention_layernorm")
-        self.qkv = take(*(f"self_attn.{x}_proj" for x in "qkv"))
-        self.out = take("self_attn.o_proj")
-        self.gate_up = take("mlp.gate_proj", "mlp.up_proj")
-        self.down = take("mlp.down_proj")
-
-    def forward(self, x, cos, sin):
-        d, (rows, time, width) = self.d, x.shape
-        h = F.linear(F.rms_norm(x, (width,), self.norm1.to(x.dtype), d["eps"]), self.qkv)
-        h = h.view(rows, time, d["heads"] + 2 * d["kv_heads"], self.head).transpose(1, 2)
-        qk, v = h.split([d["heads"] + d["kv_heads"], d["kv_heads"]], 1)
-        a, b = qk.chunk(2, -1)
-        qk = torch.cat([a * cos - b * sin, b * cos + a * sin], -1).to(v.dtype)
-        q, k = qk.split([d["heads"], d["kv_heads"]], 1)
-        # Keys are repeated by hand: with enable_gqa the CPU's fast attention is not taken.
-        k, v = (x.repeat_interleave(d["heads"] // d["kv_heads"], 1) for x in (k, v))
-        h = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        x = x + F.linear(h.transpose(1, 2).reshape(rows, time, -1), self.out)
-        h = F.linear(F.rms_norm(x, (width,), self.norm2.to(x.dtype), d["eps"]), self.gate_up)
-        gate, up = h.chunk(2, -1)
-        return x + F.linear(F.silu(gate) * up, self.down)
-
-
-class LeanLlama(nn.Module):
-    """The trunk only: hidden states after the last norm."""
-
-    def __init__(self, d, w):
-        super().__init__()
-        self.d = d
-        self.embed = nn.Parameter(w["model.embed_tokens.weight"])
-        self.norm = nn.Parameter(w["model.norm.weight"])
-        self.head = self.embed if d["tied"] else nn.Parameter(w["lm_head.weight"])
-        self.layers = nn.ModuleList(
-            LeanLayer(d, w, f"model.layers.{i}") for i in range(d["layers"]))
-
-    def forward(self, ids):
-        d = self.d
-        n = d["width"] // d["heads"]
-        frequency = d["base"] ** (-torch.arange(0, n, 2, dtype=torch.float) / n)
-        angle = torch.arange(ids.shape[1])[:, None] * frequency
-        cos, sin = angle.cos().to(self.embed.dtype), angle.sin().to(self.embed.dtype)
-        x = F.embedding(ids, self.embed)
-        for layer in self.layers:
-            x = layer(x, cos, sin)
-        return F.rms_norm(x, (d["width"],), self.norm.to(x.dtype), d["eps"])
-
-
 class Trunk(nn.Module):
-    """transformers' model seen as the lean one: ids to hidden states, and the head's weight."""
+    """ids to hidden states, and the head's weight."""
 
-    def __init__(self, model):
+    def __init__(self, path):
         super().__init__()
-        self.model = model
+        self.model = transformers_model(*read_gguf(path))
 
     @property
     def head(self):
@@ -139,10 +80,3 @@ class Trunk(nn.Module):
     def forward(self, ids):
         # Rows are padded on the right, where causal attention does not look: no mask is needed.
         return self.model.model(input_ids=ids, use_cache=False).last_hidden_state
-
-
-def load_trunk(path, kind):
-    """kind "hf" or "lean"."""
-    dims, weights = read_gguf(path)
-    return LeanLlama(dims, weights) if kind == "lean" else Trunk(
-        transformers_model(dims, weights))

@@ -9,9 +9,9 @@ from runner import ROOT, VENV, our, torch_env
 MODEL = "models/SmolLM2-135M-Instruct.Q4_1.gguf"
 RECIPE = "examples/demo/demo.yaml"
 PEERS = ROOT / "bench/peers"
-TRAIN = ["eager-f32 hf", "eager-autocast hf", "eager-bf16 hf", "compile-f32 hf",
-         "compile-autocast hf", "compile-bf16 hf", "compile-f32 lean", "compile-f32 hf chunked"]
-FOREST = ["eager-f32 hf", "eager-f32 hf micro {half}", "compile-f32 hf", "compile-autocast hf"]
+TRAIN = ["eager-f32", "eager-autocast", "eager-bf16", "compile-f32", "compile-autocast",
+         "compile-bf16", "eager-f32 chunked", "compile-f32 chunked"]
+FOREST = ["eager-f32", "eager-f32 micro {half}", "compile-f32", "compile-autocast"]
 
 
 class Plan:
@@ -39,9 +39,9 @@ class Plan:
                 "cmd": [VENV, PEERS / script, *args, "--threads", self.threads]}
 
     def torch_train(self, config, tokens, updates, varied=False):
-        """config: "compile-f32 lean chunked micro 16"; varied: updates differ in shape."""
+        """config: "compile-f32 chunked micro 16"; varied: updates differ in shape."""
         words = config.split()
-        args = ["--config", words[0], "--impl", words[1], "--updates", updates]
+        args = ["--config", words[0], "--updates", updates]
         if varied:  # compiled code is ready after the second shape; eager code needs a start only
             args += ["--warmup", 2] if "compile" in words[0] else ["--warm-groups", 2]
         args += ["--loss", "chunked"] if "chunked" in words else []
@@ -61,7 +61,7 @@ def train_finalists(rows):
     """The fastest with f32 states, the fastest at all, and the one that needs least memory."""
     f32 = [r for r in rows if r.get("f32_states") and r.get("peak_gb")]
     small = [min(f32, key=lambda r: r["peak_gb"])["id"]] if f32 else []
-    return set(fastest(rows, 2, True) + fastest(rows, 1) + small)
+    return set(fastest(rows, 1, True) + fastest(rows, 1) + small)
 
 
 def train(p):
@@ -73,7 +73,7 @@ def train(p):
     answers, path = p.forest("plain:8,256,16", updates=2)
     yield {"work": "plain-answers", "title": "8 x 256 tokens, logits at the last 16 of each only",
            "cases": [answers] + [p.torch_train(c, path, 1) for c in
-                                 ("eager-f32 hf", "compile-f32 hf", "compile-f32 lean")],
+                                 ("eager-f32", "compile-f32", "compile-autocast")],
            "finalists": train_finalists}
 
 
@@ -82,7 +82,7 @@ def forest_work(p, work, title, configs, *more, updates=None):
     case, path = p.forest(work, *more, updates=updates)
     return {"work": work + "".join(" " + m for m in more), "title": title,
             "cases": [case] + [p.torch_train(c, path, updates, True) for c in configs],
-            "finalists": lambda rows: set(fastest(rows, 2))}
+            "finalists": lambda rows: set(fastest(rows))}
 
 
 def sft(p):
@@ -95,7 +95,14 @@ def sft(p):
 def cat(p):
     for answers in (6, 16):
         yield forest_work(p, f"cat:{answers}", f"CAT, {answers} answers a prompt",
-                          [c.format(half=4 * answers) for c in FOREST], updates=2)
+                          [c.format(half=4 * answers) for c in FOREST], updates=2 if answers < 10 else 1)
+
+
+def decode_finalists(rows):
+    """transformers' better precision at each number of sequences, and all of llama.cpp's."""
+    torch = sorted((r for r in rows if r["side"] == "torch"), key=lambda r: r["per_s"])
+    best = {r["sequences"]: r["id"] for r in torch}
+    return set(best.values()) | {r["id"] for r in rows if r["side"] == "llama"}
 
 
 def decode(p):
@@ -108,7 +115,7 @@ def decode(p):
                                  path, "--precision", precision, "--batch", n, "--repeat", 1))
     cases += llama(p, "decode")
     yield {"work": "decode", "title": "64 prompt + 64 new tokens", "prepare": write,
-           "cases": cases, "finalists": None}
+           "cases": cases, "finalists": decode_finalists}
 
 
 def measuring(p):

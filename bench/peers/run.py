@@ -25,6 +25,10 @@ def options():
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--updates", type=int, default=4, help="timed updates of SFT and CAT")
     p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--works", help="only these, of the parts: plain,sft,cat:6,...")
+    p.add_argument("--peers", help="only these configurations of PyTorch: eager-f32,...")
+    p.add_argument("--again", action="store_true",
+                   help="of the peers, only the finalists of the run before; the rest is kept")
     p.add_argument("--tables", action="store_true", help="only RESULTS.md, from results.json")
     return p.parse_args()
 
@@ -49,16 +53,26 @@ def first_round(rows):
     return [dict(r["rounds"][0], id=r["id"], side=r["side"]) for r in rows if r["rounds"]]
 
 
-def run_work(w, rounds):
-    """All cases once, then the finalists and chorus in turn."""
-    rows, failed = [], {}
+def kept(w, before):
+    """From the run before: its finalists, and the rows of those that were none."""
+    go_on = w["finalists"](first_round(before["rows"]))
+    known = {r["id"] for r in before["rows"]}
+    go_on |= {c["id"] for c in w["cases"] if c["id"] not in known}
+    return go_on, [r for r in before["rows"] if r["side"] != "chorus" and r["id"] not in go_on]
+
+
+def run_work(w, rounds, before=None):
+    """All cases once (or, given the run before, its finalists), then finalists and chorus in
+    turn."""
+    rows, failed, go_on = [], {}, None
     if w.get("prepare"):
         measure(w["prepare"], prints=False)
-    go_on = None
+    if before:
+        go_on, rows = kept(w, before)
     for k in range(rounds):
         for case in w["cases"]:
             own = case["side"] == "chorus"
-            if case["id"] in failed or (k and not own and go_on and case["id"] not in go_on):
+            if case["id"] in failed or (go_on is not None and not own and case["id"] not in go_on):
                 continue
             try:
                 got = measure(case)
@@ -70,7 +84,7 @@ def run_work(w, rounds):
                 say(f"{w['work']}, {case['id']}: not run: {e}")
                 if own:
                     break
-        if k == 0 and w["finalists"]:
+        if go_on is None:
             go_on = w["finalists"](first_round(rows))
     return {"title": w["title"], "rows": rows, "not_run": failed}
 
@@ -87,7 +101,13 @@ def main():
             RAW.write_text(json.dumps(raw, indent=1) + "\n")
             continue
         for w in parts.PARTS[part](plan):
-            raw["works"][w["work"]] = dict(run_work(w, o.rounds), part=part, machine=here)
+            if o.works and w["work"] not in o.works.split(","):
+                continue
+            if o.peers:
+                w["cases"] = [c for c in w["cases"] if c["side"] != "torch"
+                              or c["id"] in o.peers.split(",")]
+            before = raw["works"].get(w["work"]) if o.again else None
+            raw["works"][w["work"]] = dict(run_work(w, o.rounds, before), part=part, machine=here)
             RAW.write_text(json.dumps(raw, indent=1) + "\n")
     (ROOT / "bench/RESULTS.md").write_text(tables.page(raw))
     say("bench/RESULTS.md is written")

@@ -3,12 +3,12 @@
 # which PyTorch's own tuning guide advises on CPUs (it saves a quarter of an update's time here).
 # Nothing is done when all is there.
 #   usage: bench/peers/setup.sh       PYTHON=python3.11  another interpreter
+#                                     PIP_EXTRA_INDEX_URL=URL  one that has torch without CUDA
 set -eu
 cd "$(dirname "$0")/../.."
 
 venv=third_party/peers-venv
 packages='torch==2.15.0 transformers==5.24.0 numpy==2.4.6 gguf==0.19.0 matplotlib==3.11.2'
-cpu_index=https://download.pytorch.org/whl/cpu # wheels without CUDA: 200 MB, not 3 GB
 
 scripts/apt.sh g++ python3-venv libtcmalloc-minimal4
 [ "$(cat $venv/stamp 2>/dev/null)" != "$packages" ] || exit 0
@@ -18,6 +18,6 @@ echo "peers: installing into $venv: $packages"
 pip() { $venv/bin/python -m pip -q --disable-pip-version-check "$@"; }
 # shellcheck disable=SC2086 # a list of words
 set -- $packages
-pip install --index-url $cpu_index "$1" 2>/dev/null || pip install "$1"
+pip install "$1+cpu" 2>/dev/null || pip install "$1" # without CUDA it is 200 MB, else 3 GB
 pip install "$@"
 echo "$packages" >$venv/stamp

@@ -6,21 +6,21 @@ HEAD = """# chorus beside its peers
 Made by `make bench-peers`; raw rows are in [results.json](results.json). Figures are medians of the
 rounds named, in which chorus and its peers ran in turn on the same machine, threads and tokens.
 "chorus is" tells how many times faster chorus is than the line. A peer's configuration that was not
-among the best of the first round has one round only. A part that could not be run says so.
+among the best of the first round has that one round only, from this run or the one before. A part
+that could not be run says so.
 
 PyTorch's lines are named after what they are: eager or compiled (torch.compile); f32, autocast to
-bf16, or bf16 throughout, optimiser states too; `hf`, transformers' Llama, or `lean`, the same model
-with q, k, v and gate, up as one product each; `chunked`, logits 512 rows at a time; `micro n`, at
-most n rows at once. All of them: fused AdamW, attention through SDPA, tcmalloc and large pages,
-logits at learned tokens only, rows sorted by length and padded on the right, where causal attention
-needs no mask; for generate, a key/value cache and left padding.
+bf16, or bf16 throughout, optimiser states too; `chunked`, logits 512 rows at a time; `micro n`, at
+most n rows at once. All of them: transformers' Llama, fused AdamW, attention through SDPA, tcmalloc
+and large pages, logits at learned tokens only, rows sorted by length and padded on the right, where
+causal attention needs no mask; for generate, a key/value cache and left padding.
 """
 
 
 def which(row):
     """What tells apart the lines that one command prints."""
     if "config" in row:
-        return row["config"]
+        return row["config"] + (f", {row['sequences']}" if "sequences" in row else "")
     return f"{row['work']} {row['sequences']}" if "sequences" in row else row["work"]
 
 

@@ -14,7 +14,7 @@ import time
 import torch
 import torch.nn.functional as F
 
-from gguf_model import load_trunk
+from gguf_model import Trunk
 
 HEAD_ROWS = 512
 
@@ -24,7 +24,6 @@ def options():
     p.add_argument("work", help="JSON that bench_forest wrote")
     p.add_argument("--config", default="eager-f32",
                    help="{eager,compile}-{f32,autocast,bf16}: where it runs, and in what")
-    p.add_argument("--impl", default="hf", choices=["hf", "lean"])
     p.add_argument("--loss", default="full", choices=["full", "chunked"],
                    help="chunked: logits of 512 rows at a time, their gradient taken at once")
     p.add_argument("--micro", type=int, default=0, help="rows a micro-batch, 0: all of an update")
@@ -143,7 +142,7 @@ class Trainer:
     def __init__(self, o, path):
         self.o = o
         self.run, self.precision = o.config.split("-")
-        self.trunk = load_trunk(path, o.impl)
+        self.trunk = Trunk(path)
         if self.precision == "bf16":
             self.trunk.bfloat16()
         self.trunk.train()
@@ -206,7 +205,7 @@ def report(o, work, updates, loss, seconds, share):
     groups = sum(u.n_groups for u in used)
     padded = sum(b.ids.numel() for u in used for b, _ in u.parts)
     tokens = sum(u.tokens for u in used)
-    config = " ".join([o.config, o.impl] + (["chunked"] if o.loss == "chunked" else []) +
+    config = " ".join([o.config] + (["chunked"] if o.loss == "chunked" else []) +
                       ([f"micro {o.micro}"] if o.micro else []) +
                       ([f"matmul {o.matmul}"] if o.matmul != "highest" else []))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
