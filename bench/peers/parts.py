@@ -95,7 +95,8 @@ def sft(p):
 def cat(p):
     for answers in (6, 16):
         yield forest_work(p, f"cat:{answers}", f"CAT, {answers} answers a prompt",
-                          [c.format(half=4 * answers) for c in FOREST], updates=2 if answers < 10 else 1)
+                          [c.format(half=4 * answers) for c in FOREST],
+                          updates=2 if answers < 10 else 1)
 
 
 def decode_finalists(rows):

@@ -20,7 +20,7 @@ causal attention needs no mask; for generate, a key/value cache and left padding
 def which(row):
     """What tells apart the lines that one command prints."""
     if "config" in row:
-        return row["config"] + (f", {row['sequences']}" if "sequences" in row else "")
+        return row["config"]
     return f"{row['work']} {row['sequences']}" if "sequences" in row else row["work"]
 
 
