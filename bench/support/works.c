@@ -105,7 +105,8 @@ void ch_work_plain(ch_groups *g, const ch_model *m, int64_t n, int64_t tokens, i
             (ch_seq){ch_new((size_t)tokens + 1, sizeof(int32_t)), tokens + 1, tokens + 1 - learned};
         for (int64_t k = 0; k <= tokens; k++)
             one->seq.ids[k] = (int32_t)ch_random_below(&r, ch_model_dims(m)->V);
-        g->list[i] = (ch_group){one, 1, ch_fmt("random text %lld", (long long)i)};
+        g->list[i] =
+            (ch_group){.list = one, .n = 1, .row = ch_fmt("random text %lld", (long long)i)};
     }
 }
 
