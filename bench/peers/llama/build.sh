@@ -18,7 +18,7 @@ stamp=$(echo "$sha"; cat "$here/CMakeLists.txt" "$here/llama_shared.c" | cksum
 convert() {
     mkdir -p $out/models
     for type in F32 F16 BF16; do
-        [ ! $out/models/$type.gguf -nt $model ] || continue
+        [ ! -f $out/models/$type.gguf ] || continue
         # weights dequantised and rounded once, as chorus does when it reads the model
         $out/bin/llama-quantize --allow-requantize $model $out/models/tmp.gguf $type \
             >$out/convert.log 2>&1 || { tail -n 5 $out/convert.log >&2; exit 1; }
@@ -27,11 +27,11 @@ convert() {
 }
 
 if [ "$(cat $out/stamp 2>/dev/null)" != "$stamp" ]; then
-    [ -f "$package" ] && echo "$sha  $package" | sha256sum -c --status || {
-        python3 -m pip download -q --disable-pip-version-check --no-deps --no-binary llama-cpp-python \
-            -d third_party/dl "llama-cpp-python==$(echo "$name" | sed 's/.*-\(.*\)\.tar\.gz/\1/')"
-        echo "$sha  $package" | sha256sum -c --status
-    }
+    version=${name#llama_cpp_python-}
+    [ -f "$package" ] || python3 -m pip download -q --disable-pip-version-check --no-deps \
+        --no-binary llama-cpp-python -d third_party/dl "llama-cpp-python==${version%.tar.gz}"
+    echo "$sha  $package" | sha256sum -c --status ||
+        { echo "peers: $package does not have the pinned SHA-256" >&2; exit 1; }
     echo "peers: building llama.cpp's tools with $(nproc) jobs: once"
     mkdir -p $out
     if [ "$(cat $out/src.sha 2>/dev/null)" != "$sha" ]; then
