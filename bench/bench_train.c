@@ -1,6 +1,7 @@
 /* Trained tokens a second on random text of a given shape, beside the matrix products alone on the
  * same shapes (the roof), in one run. bench_train MODEL.gguf [sequences] [tokens each] [answer
- * tokens each] [precision: auto f32 bf16] [threads] Prints one JSON line: medians of at least five
+ * tokens each] [precision: auto f32 bf16] [threads]
+ * [max rows] Prints one JSON line: medians of at least five
  * rounds. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,9 +10,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "model/net.h"
-#include "model/weights.h"
 #include "tensor/ops.h"
+#include "train/internal.h"
 
 enum { ROUNDS = 5 };
 
@@ -27,99 +27,116 @@ static double median(double *t)
     return t[ROUNDS / 2];
 }
 
-/* One layer's products and their two backward ones, and the head's on n_l rows; seconds. */
-static double roof_once(ch_device *d, const ch_dims *z, int64_t N, int64_t n_l, void *a, void *b,
-                        void *c)
+typedef struct {
+    ch_device *d;
+    const ch_dims *z;
+    int64_t rows, answers; /* of the whole update */
+    void *a, *b, *c;
+} roof;
+
+static roof roof_new(ch_model *m, int64_t rows, int64_t answers)
 {
-    const ch_ops *op = ch_device_ops(d);
-    int64_t shape[][2] = {
+    const ch_dims *z = ch_model_dims(m);
+    size_t wide = (size_t)(2 * z->F) * (size_t)rows, head = (size_t)(z->V * z->C);
+    size_t room = sizeof(float) * (wide > head ? wide : head);
+    roof r = {ch_model_device(m), z, rows, answers, ch_new_pages(room), ch_new_pages(room), NULL};
+    r.c = ch_new_pages(room + sizeof(float) * (size_t)(CH_LOGIT_ROWS * z->V));
+    memset(r.a, 0, room);
+    memset(r.b, 0, room);
+    return r;
+}
+
+static void shapes(const ch_dims *z, int64_t s[4][2])
+{
+    int64_t all[4][2] = {
         {(z->H + 2 * z->G) * z->D, z->C}, {z->C, z->H * z->D}, {2 * z->F, z->C}, {z->C, z->F}};
+    memcpy(s, all, sizeof all);
+}
+
+/* Every product of an update, forward and the two backward ones, and nothing else; seconds. */
+static double roof_once(const roof *r)
+{
+    const ch_ops *op = ch_device_ops(r->d);
+    const ch_dims *z = r->z;
+    int64_t s[4][2];
+    shapes(z, s);
     double start = ch_now_s();
     for (int64_t l = 0; l < z->L; l++)
         for (int i = 0; i < 4; i++) {
-            int64_t out = shape[i][0], in = shape[i][1];
-            op->gemm(d, c, 0, a, 0, b, 1, N, out, in, 0);
-            op->gemm(d, c, 0, a, 0, b, 0, N, in, out, 0);
-            op->gemm(d, c, 1, a, 1, b, 0, out, in, N, 1);
+            int64_t out = s[i][0], in = s[i][1];
+            op->gemm(r->d, r->c, 0, r->a, 0, r->b, 1, r->rows, out, in, 0);
+            op->gemm(r->d, r->c, 0, r->a, 0, r->b, 0, r->rows, in, out, 0);
+            op->gemm(r->d, r->c, 1, r->a, 1, r->b, 0, out, in, r->rows, 0);
         }
-    for (int64_t left = n_l; left > 0; left -= CH_LOGIT_ROWS) {
+    for (int64_t left = r->answers; left > 0; left -= CH_LOGIT_ROWS) {
         int64_t n = left < CH_LOGIT_ROWS ? left : CH_LOGIT_ROWS;
-        op->gemm(d, c, 1, a, 0, b, 1, n, z->V, z->C, 0);
-        op->gemm(d, c, 0, a, 0, b, 0, n, z->C, z->V, 0);
-        op->gemm(d, c, 1, a, 1, b, 0, z->V, z->C, n, 1);
+        op->gemm(r->d, r->c, 1, r->a, 0, r->b, 1, n, z->V, z->C, 0);
+        op->gemm(r->d, r->c, 0, r->a, 0, r->b, 0, n, z->C, z->V, 0);
+        op->gemm(r->d, r->c, 1, r->a, 1, r->b, 0, z->V, z->C, n, 0);
     }
     return ch_now_s() - start;
 }
 
-typedef struct {
-    int64_t n, tokens, answer;
-    ch_seq *seq;
-    const ch_seq **list;
-} text;
-
-static text random_text(int64_t n, int64_t tokens, int64_t answer, int64_t V)
+static double roof_flops(const roof *r)
 {
-    text t = {n, tokens, answer, ch_new((size_t)n, sizeof *t.seq),
-              ch_new((size_t)n, sizeof *t.list)};
-    ch_rng r = {.seed = 1};
-    for (int64_t i = 0; i < n; i++) {
-        t.seq[i] = (ch_seq){ch_new((size_t)tokens + 1, 4), tokens + 1, tokens + 1 - answer};
-        for (int64_t k = 0; k <= tokens; k++)
-            t.seq[i].ids[k] = (int32_t)ch_random_below(&r, V);
-        t.list[i] = t.seq + i;
-    }
-    return t;
+    int64_t s[4][2], per_row = 0;
+    shapes(r->z, s);
+    for (int i = 0; i < 4; i++)
+        per_row += s[i][0] * s[i][1] * r->z->L;
+    return 6.0 * ((double)(per_row * r->rows) + (double)(r->z->V * r->z->C * r->answers));
 }
 
-static int run(ch_model *m, text t, ch_err *e)
+/* Groups of one sequence each: random text, the last `answer` tokens of which are learned. */
+static ch_groups random_groups(int64_t n, int64_t tokens, int64_t answer, int64_t V)
 {
-    const ch_dims *z = ch_model_dims(m);
-    ch_device *d = ch_model_device(m);
-    int64_t rows = t.n * t.tokens, total = ch_model_layout(m)->total;
-    ch_net *net;
-    if (ch_net_new(&net, m, CH_NET_TRAIN, rows, 0, e))
+    ch_groups g = {ch_new((size_t)n, sizeof *g.list), n};
+    ch_rng r = {.seed = 1};
+    for (int64_t i = 0; i < n; i++) {
+        ch_seq s = {ch_new((size_t)tokens + 1, 4), tokens + 1, tokens + 1 - answer};
+        for (int64_t k = 0; k <= tokens; k++)
+            s.ids[k] = (int32_t)ch_random_below(&r, V);
+        g.list[i] = (ch_group){ch_new(1, sizeof(ch_member)), 1, ch_fmt("row %d", (int)i)};
+        g.list[i].list[0].seq = s;
+    }
+    return g;
+}
+
+static int run(ch_model *m, const ch_groups *g, const ch_train_opts *o, ch_err *e)
+{
+    static const ch_objective sft = {"sft", "", ch_loss_sft, 0, 0};
+    ch_stepper s = {0};
+    ch_step_report r = {0};
+    double step[ROUNDS], bare[ROUNDS];
+    if (ch_stepper_init(&s, m, &sft, g, NULL, o, e))
         return 1;
-    float *grads = ch_new((size_t)total, 4), *mo = ch_new((size_t)total, 4),
-          *mv = ch_new((size_t)total, 4);
-    float *logp = ch_new((size_t)(t.n * t.answer), 4), *dlogp = ch_new((size_t)(t.n * t.answer), 4);
-    for (int64_t i = 0; i < t.n * t.answer; i++)
-        dlogp[i] = -1.f / (float)(t.n * t.answer);
-    size_t wide = (size_t)(2 * z->F) * (size_t)rows, head = (size_t)(z->V * z->C);
-    size_t room = wide > head ? wide : head;
-    void *a = ch_new(room, 4), *b = ch_new(room, 4),
-         *c = ch_new(room + (size_t)(CH_LOGIT_ROWS * z->V), 4);
-    double fwd[ROUNDS], bwd[ROUNDS], opt[ROUNDS], roof[ROUNDS];
-    ch_forest f = {0};
-    ch_adam adam = {1e-9f, 0.9f, 0.999f, 1e-8f, 0.f, 1.f, 0.1f, 0.001f};
+    int64_t n = g->list[0].list[0].seq.n - 1, rows = n * g->n;
+    int64_t answers = (n + 1 - g->list[0].list[0].seq.n_prompt) * g->n;
+    double peak = 0;
+    roof f = {0};
     for (int i = -1; i < ROUNDS; i++) {
         int k = i < 0 ? 0 : i;
-        double t0 = ch_now_s();
-        ch_forest_build(&f, t.list, t.n, z->H, z->G);
-        ch_net_forward(net, &f, logp);
-        double t1 = ch_now_s();
-        memset(grads, 0, (size_t)total * sizeof *grads);
-        ch_net_backward(net, &f, dlogp, grads);
-        double t2 = ch_now_s();
-        ch_device_ops(d)->sum_squares(grads, total);
-        ch_device_ops(d)->adamw(ch_model_weights(m), mo, mv, grads, total, &adam);
-        ch_model_touch(m);
-        fwd[k] = t1 - t0;
-        bwd[k] = t2 - t1;
-        opt[k] = ch_now_s() - t2;
-        roof[k] = roof_once(d, z, f.n_pad, f.n_lrows, a, b, c);
+        for (int64_t j = 0; j < g->n; j++)
+            s.batch[j] = g->list + j;
+        double start = ch_now_s();
+        if (ch_stepper_update(&s, i + 1, &r, e))
+            return 1;
+        step[k] = ch_now_s() - start;
+        if (i < 0) {
+            peak = (double)ch_peak_rss_bytes() / 1e9; /* before the roof's own buffers */
+            f = roof_new(m, rows, answers);
+        }
+        bare[k] = roof_once(&f);
     }
-    double F = median(fwd), B = median(bwd), O = median(opt), R = median(roof);
-    printf("{\"device\": \"%s\", \"rows\": %lld, \"answer_rows\": %lld, \"forward_s\": %.4f, "
-           "\"backward_s\": %.4f, "
-           "\"update_s\": %.4f, \"tokens_per_s\": %.1f, \"roof_tokens_per_s\": %.1f, \"of_roof\": "
-           "%.3f, "
-           "\"peak_gb\": %.2f}\n",
-           ch_device_text(d), (long long)f.n_rows, (long long)f.n_lrows, F, B, O,
-           (double)f.n_rows / (F + B + O), (double)f.n_rows / R, R / (F + B + O),
-           (double)ch_peak_rss_bytes() / 1e9);
-    ch_net_free(net);
-    ch_forest_release(&f);
-    free(grads), free(mo), free(mv), free(logp), free(dlogp), free(a), free(b), free(c);
+    double S = median(step), R = median(bare);
+    printf("{\"device\": \"%s\", \"sequences\": %lld, \"tokens\": %lld, \"answer_rows\": %lld, "
+           "\"update_s\": %.4f, \"tokens_per_s\": %.1f, \"roof_tokens_per_s\": %.1f, "
+           "\"of_roof\": %.3f, \"roof_gflops\": %.1f, \"peak_gb\": %.2f}\n",
+           ch_device_text(f.d), (long long)g->n, (long long)n, (long long)answers, S,
+           (double)rows / S, (double)rows / R, R / S, roof_flops(&f) / R / 1e9, peak);
+    ch_stepper_release(&s);
+    free(f.a);
+    free(f.b);
+    free(f.c);
     return 0;
 }
 
@@ -127,7 +144,7 @@ int main(int argc, char **argv)
 {
     if (argc < 2) {
         fputs("usage: bench_train MODEL.gguf [sequences] [tokens] [answer tokens] [precision] "
-              "[threads]\n",
+              "[threads] [max rows]\n",
               stderr);
         return 2;
     }
@@ -145,12 +162,18 @@ int main(int argc, char **argv)
     int bad = ch_device_open(&d, precision, CH_ISA_AUTO, threads, &e) ||
               ch_model_load(&m, argv[1], d, &e);
     if (!bad) {
-        text t = random_text(arg[0], arg[1], arg[2], ch_model_dims(m)->V);
-        bad = run(m, t, &e);
-        for (int64_t i = 0; i < t.n; i++)
-            free(t.seq[i].ids);
-        free(t.seq);
-        free(t.list);
+        ch_groups g = random_groups(arg[0], arg[1], arg[2], ch_model_dims(m)->V);
+        ch_train_opts o = {.steps = 100,
+                           .batch = arg[0],
+                           .lr = 1e-9,
+                           .min_lr_ratio = 1,
+                           .beta1 = 0.9,
+                           .beta2 = 0.999,
+                           .eps = 1e-8,
+                           .clip = 1,
+                           .max_rows = argc > 7 ? strtol(argv[7], NULL, 10) : 1024};
+        bad = run(m, &g, &o, &e);
+        ch_groups_release(&g);
     }
     if (bad)
         fprintf(stderr, "bench_train: %s\n", e.msg);

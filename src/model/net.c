@@ -15,6 +15,14 @@ typedef struct {
     void *k, *v;                         /* stores */
 } saved;
 
+/* A matrix (rows outputs, cols inputs) of the masters and this workspace's copy of it, if any. */
+typedef struct {
+    int64_t at, rows, cols;
+    void *copy;
+    int packed;
+} weight_at;
+enum { QKV, WO, GATE_UP, DOWN, N_MATRICES };
+
 struct ch_net {
     ch_model *m;
     ch_device *d;
@@ -30,8 +38,8 @@ struct ch_net {
     void *xl, *dxl, *dlogits; /* head: gathered rows, a chunk of logits */
     float *logits, *lse;
     int kept_logits; /* the only chunk still stands in logits */
-    void *act_w;
-    int64_t act_version, n_pos;
+    weight_at *w;    /* N_MATRICES a layer, and the head */
+    int64_t w_version, n_pos;
     const void *kept_forest;
 };
 
@@ -78,6 +86,33 @@ static void layout_backward(ch_net *t, const ch_dims *z, ch_arena *a)
     t->scratch = ch_take(a, (size_t)ch_attn_scratch(t->d, t->n_slots, z->H, z->G, z->D), 4);
 }
 
+static void place(ch_net *t, weight_at *w, int64_t at, int64_t rows, int64_t cols, ch_arena *a)
+{
+    *w = (weight_at){.at = at, .rows = rows, .cols = cols};
+    size_t bytes = t->use == CH_NET_TRAIN ? 0 : t->op->packed_bytes(t->d, rows, cols);
+    w->packed = bytes > 0;
+    if (bytes)
+        w->copy = ch_take(a, bytes, 1);
+    else if (t->op->act_bytes != sizeof(float))
+        w->copy = ch_take(a, (size_t)(rows * cols), t->op->act_bytes);
+}
+
+/* Copies of the matrices as the products like them best: packed where weights are only read, in the
+ * activations' type otherwise; f32 training reads the masters themselves. */
+static void layout_weights(ch_net *t, const ch_dims *z, ch_arena *a)
+{
+    const ch_layout *at = ch_model_layout(t->m);
+    int64_t HD = z->H * z->D, Q = (z->H + 2 * z->G) * z->D;
+    for (int64_t l = 0; l < z->L; l++) {
+        weight_at *w = t->w + l * N_MATRICES;
+        place(t, w + QKV, at->layer[l].qkv, Q, z->C, a);
+        place(t, w + WO, at->layer[l].wo, z->C, HD, a);
+        place(t, w + GATE_UP, at->layer[l].gate_up, 2 * z->F, z->C, a);
+        place(t, w + DOWN, at->layer[l].down, z->C, z->F, a);
+    }
+    place(t, t->w + z->L * N_MATRICES, at->head, z->V, z->C, a);
+}
+
 static void layout(ch_net *t, ch_arena *a)
 {
     const ch_dims *z = ch_model_dims(t->m);
@@ -104,17 +139,17 @@ static void layout(ch_net *t, ch_arena *a)
     t->lse = ch_take(a, N, sizeof(float));
     if (t->use == CH_NET_TRAIN)
         layout_backward(t, z, a);
-    if (act != sizeof(float))
-        t->act_w = ch_take(a, (size_t)ch_model_layout(t->m)->total, act);
+    layout_weights(t, z, a);
 }
 
 static void set_up(ch_net *t, ch_model *m, ch_net_use use, int64_t max_rows, int64_t n_slots)
 {
-    *t = (ch_net){.m = m, .d = ch_model_device(m), .use = use, .act_version = -1};
+    *t = (ch_net){.m = m, .d = ch_model_device(m), .use = use, .w_version = -1};
     t->op = ch_device_ops(t->d);
     t->max_rows = (max_rows + 31) / 32 * 32;
     t->n_slots = use == CH_NET_GENERATE ? pad16(n_slots) : t->max_rows;
     t->layer = ch_new((size_t)ch_model_dims(m)->L, sizeof *t->layer);
+    t->w = ch_new((size_t)ch_model_dims(m)->L * N_MATRICES + 1, sizeof *t->w);
 }
 
 int64_t ch_net_bytes(const ch_model *m, ch_net_use use, int64_t max_rows, int64_t n_slots)
@@ -128,6 +163,7 @@ int64_t ch_net_bytes(const ch_model *m, ch_net_use use, int64_t max_rows, int64_
     set_up(&t, u.io, use, max_rows, n_slots);
     layout(&t, &a);
     free(t.layer);
+    free(t.w);
     return (int64_t)a.used;
 }
 
@@ -141,6 +177,7 @@ ch_code ch_net_new(ch_net **net, ch_model *m, ch_net_use use, int64_t max_rows, 
     ch_code c = ch_arena_alloc(&t->arena, "the network's workspace", e);
     if (c != CH_OK) {
         free(t->layer);
+        free(t->w);
         free(t);
         return c;
     }
@@ -155,6 +192,7 @@ void ch_net_free(ch_net *t)
         return;
     ch_arena_free(&t->arena);
     free(t->layer);
+    free(t->w);
     free(t->cs);
     free(t);
 }
@@ -186,17 +224,44 @@ static void need_positions(ch_net *t, const int32_t *pos, int64_t n)
         }
 }
 
-/* Weight matrices in the device's activation type; remade when the masters changed. */
-static const void *weight(ch_net *t, int64_t at)
+/* Makes the copies again when the masters changed. */
+static void renew_weights(ch_net *t)
 {
-    const float *w = ch_model_weights(t->m);
-    if (!t->act_w)
-        return w + at;
-    if (t->act_version != ch_model_version(t->m)) {
-        t->op->to_act(t->act_w, w, ch_model_layout(t->m)->total);
-        t->act_version = ch_model_version(t->m);
+    const float *W = ch_model_weights(t->m);
+    if (t->w_version == ch_model_version(t->m))
+        return;
+    for (int64_t i = 0; i <= ch_model_dims(t->m)->L * N_MATRICES; i++) {
+        weight_at *w = t->w + i;
+        if (w->packed)
+            t->op->pack(t->d, w->copy, W + w->at, CH_TURNED, w->rows, w->cols);
+        else if (w->copy)
+            t->op->to_act(w->copy, W + w->at, w->rows * w->cols);
     }
-    return (const char *)t->act_w + (size_t)at * t->op->act_bytes;
+    t->w_version = ch_model_version(t->m);
+}
+
+/* y (n, rows) = x (n, cols) W^T. */
+static void apply(ch_net *t, void *y, int y_f32, const void *x, const weight_at *w, int64_t n)
+{
+    const void *b = w->copy ? w->copy : ch_model_weights(t->m) + w->at;
+    t->op->gemm(t->d, y, y_f32, x, 0, b, w->packed ? CH_PACKED : CH_TURNED, n, w->rows, w->cols, 0);
+}
+
+/* dx (n, cols) = dy (n, rows) W; training only. */
+static void apply_back(ch_net *t, void *dx, const void *dy, const weight_at *w, int64_t n)
+{
+    const void *b = w->copy ? w->copy : ch_model_weights(t->m) + w->at;
+    t->op->gemm(t->d, dx, 0, dy, 0, b, CH_PLAIN, n, w->cols, w->rows, 0);
+}
+
+static weight_at *matrix(const ch_net *t, int64_t l, int which)
+{
+    return t->w + l * N_MATRICES + which;
+}
+
+static weight_at *head_matrix(const ch_net *t)
+{
+    return t->w + ch_model_dims(t->m)->L * N_MATRICES;
 }
 
 static ch_attn attn_call(const ch_net *t, const ch_plan *p, int64_t N, int64_t n_real)
@@ -221,18 +286,18 @@ static void layer_forward(ch_net *t, int64_t l, const ch_rows *r, const ch_attn 
     const float *W = ch_model_weights(t->m);
     const ch_ops *op = t->op;
     saved *s = t->layer + l;
-    int64_t N = r->n, C = z->C, HD = z->H * z->D, Q = (z->H + 2 * z->G) * z->D;
+    int64_t N = r->n, C = z->C;
     op->add_norm(s->x, t->n, s->rstd1, l ? t->layer[l - 1].xm : s->x, l ? t->y : NULL,
                  W + w->attn_norm, N, C, z->norm_eps);
-    op->gemm(t->d, s->qkv, 0, t->n, 0, weight(t, w->qkv), 1, N, Q, C, 0);
+    apply(t, s->qkv, 0, t->n, matrix(t, l, QKV), N);
     op->rope(s->qkv, t->cs, r->pos, N, z->H, z->G, z->D, z->n_rot, 0);
     op->kv_store(s->k, s->v, s->qkv, r->slot, at);
     op->attention(t->d, s->o, t->use == CH_NET_TRAIN ? s->lse : NULL, s->qkv, s->k, s->v, at);
-    op->gemm(t->d, t->y, 1, s->o, 0, weight(t, w->wo), 1, N, C, HD, 0);
+    apply(t, t->y, 1, s->o, matrix(t, l, WO), N);
     op->add_norm(s->xm, t->n, s->rstd2, s->x, t->y, W + w->ffn_norm, N, C, z->norm_eps);
-    op->gemm(t->d, s->gu, 0, t->n, 0, weight(t, w->gate_up), 1, N, 2 * z->F, C, 0);
+    apply(t, s->gu, 0, t->n, matrix(t, l, GATE_UP), N);
     op->swiglu(t->h, s->gu, N, z->F);
-    op->gemm(t->d, t->y, 1, t->h, 0, weight(t, w->down), 1, N, C, z->F, 0);
+    apply(t, t->y, 1, t->h, matrix(t, l, DOWN), N);
 }
 
 /* Trunk over all rows; leaves the normalised output in t->n. */
@@ -243,6 +308,7 @@ static void trunk(ch_net *t, const ch_rows *r)
     const float *W = ch_model_weights(t->m);
     CH_MUST(r->n <= t->max_rows);
     need_positions(t, r->pos, r->n);
+    renew_weights(t);
     ch_attn call = attn_call(t, r->plan, r->n, r->n_real);
     t->op->embed(t->layer[0].x, W + at->embed, r->ids, r->n, z->C);
     for (int64_t l = 0; l < z->L; l++)
@@ -259,9 +325,7 @@ static void *rows_at(const ch_net *t, void *x, int64_t row)
 /* Logits of gathered rows [a, a + n) of xl into t->logits; n_pad rows are computed. */
 static void head(ch_net *t, int64_t a, int64_t n)
 {
-    const ch_dims *z = ch_model_dims(t->m);
-    t->op->gemm(t->d, t->logits, 1, rows_at(t, t->xl, a), 0, weight(t, ch_model_layout(t->m)->head),
-                1, n, z->V, z->C, 0);
+    apply(t, t->logits, 1, rows_at(t, t->xl, a), head_matrix(t), n);
 }
 
 void ch_net_forward(ch_net *t, const ch_forest *f, float *logp)
@@ -304,8 +368,7 @@ static void head_backward(ch_net *t, const ch_forest *f, const float *dlogp, flo
                              z->V);
         char *rest = (char *)t->dlogits + (size_t)(n * z->V) * t->op->act_bytes;
         memset(rest, 0, (size_t)((np - n) * z->V) * t->op->act_bytes);
-        t->op->gemm(t->d, rows_at(t, t->dxl, a), 0, t->dlogits, 0, weight(t, at->head), 0, np, z->C,
-                    z->V, 0);
+        apply_back(t, rows_at(t, t->dxl, a), t->dlogits, head_matrix(t), np);
         add_dw(t, grads + at->head, t->dlogits, rows_at(t, t->xl, a), np, z->V, z->C);
     }
     t->op->scatter(t->dn, t->dxl, f->lrows, f->n_lrows, f->n_pad, z->C);
@@ -322,12 +385,12 @@ static void mlp_backward(ch_net *t, int64_t l, int64_t N, float *grads)
     const float *norm = ch_model_weights(t->m) + w->ffn_norm;
     const ch_ops *op = t->op;
     saved *s = t->layer + l;
-    op->gemm(t->d, t->dh, 0, t->dxa, 0, weight(t, w->down), 0, N, z->F, z->C, 0);
+    apply_back(t, t->dh, t->dxa, matrix(t, l, DOWN), N);
     op->swiglu_backward(t->dgu, t->h, t->dh, s->gu, N, z->F);
     add_dw(t, grads + w->down, t->dxa, t->h, N, z->C, z->F);
     op->norm_again(t->n, s->xm, s->rstd2, norm, N, z->C);
     add_dw(t, grads + w->gate_up, t->dgu, t->n, N, 2 * z->F, z->C);
-    op->gemm(t->d, t->dn, 0, t->dgu, 0, weight(t, w->gate_up), 0, N, z->C, 2 * z->F, 0);
+    apply_back(t, t->dn, t->dgu, matrix(t, l, GATE_UP), N);
     op->norm_backward(t->d, t->dx, t->dxa == t->dx ? NULL : t->dxa, grads + w->ffn_norm, t->dn,
                       s->xm, s->rstd2, norm, t->part, N, z->C);
 }
@@ -341,13 +404,13 @@ static void attn_backward(ch_net *t, int64_t l, const ch_forest *f, const ch_att
     const ch_ops *op = t->op;
     saved *s = t->layer + l;
     int64_t N = f->n_pad, HD = z->H * z->D, Q = (z->H + 2 * z->G) * z->D;
-    op->gemm(t->d, t->dn, 0, t->dxa, 0, weight(t, w->wo), 0, N, HD, z->C, 0);
+    apply_back(t, t->dn, t->dxa, matrix(t, l, WO), N);
     add_dw(t, grads + w->wo, t->dxa, s->o, N, z->C, HD);
     op->attention_backward(t->d, t->dqkv, t->dn, s->qkv, s->o, s->lse, t->scratch, call);
     op->rope(t->dqkv, t->cs, f->pos, N, z->H, z->G, z->D, z->n_rot, 1);
     op->norm_again(t->n, s->x, s->rstd1, norm, N, z->C);
     add_dw(t, grads + w->qkv, t->dqkv, t->n, N, Q, z->C);
-    op->gemm(t->d, t->dn, 0, t->dqkv, 0, weight(t, w->qkv), 0, N, z->C, Q, 0);
+    apply_back(t, t->dn, t->dqkv, matrix(t, l, QKV), N);
     op->norm_backward(t->d, t->dx, t->dxa == t->dx ? NULL : t->dxa, grads + w->attn_norm, t->dn,
                       s->x, s->rstd1, norm, t->part, N, z->C);
 }

@@ -24,15 +24,25 @@ void ch_gemm_close(ch_gemm_cache *c);
 void ch_gemm_run(ch_gemm_cache *c, int bf16, void *out, int out_f32, const void *a, int ta,
                  const void *b, int tb, int64_t M, int64_t N, int64_t K, int add);
 
+/* b (K,N), stored (N,K) when tb, in the panels that CH_PACKED means; b f32 when b_f32, else act.
+ * 0 bytes: this CPU has no use for panels. */
+size_t ch_gemm_packed_bytes(const ch_gemm_cache *c, int bf16, int64_t N, int64_t K);
+void ch_gemm_pack(ch_gemm_cache *c, int bf16, void *out, const void *b, int b_f32, int tb,
+                  int64_t N, int64_t K);
+
 ch_gemm_cache *ch_device_gemm(ch_device *d);
 /* gemm of the tables, for f32 and bf16 activations. */
 void ch_cpu_gemm(ch_device *d, void *c, int c_f32, const void *a, int ta, const void *b, int tb,
                  int64_t M, int64_t N, int64_t K, int add);
 
+size_t ch_cpu_packed_bytes(ch_device *d, int64_t N, int64_t K);
+void ch_cpu_pack(ch_device *d, void *out, const float *w, int tb, int64_t N, int64_t K);
+
 /* Fills a table from the kernels of this translation unit. */
 #define CH_OPS_TABLE                                                                               \
     {                                                                                              \
-        .gemm = ch_cpu_gemm, .embed = K(embed), .embed_backward = K(embed_backward),               \
+        .gemm = ch_cpu_gemm, .packed_bytes = ch_cpu_packed_bytes, .pack = ch_cpu_pack,             \
+        .gemm_few = K(gemm_few), .embed = K(embed), .embed_backward = K(embed_backward),           \
         .add_norm = K(add_norm), .norm_again = K(norm_again), .norm_backward = K(norm_backward),   \
         .rope = K(rope), .kv_store = K(kv_store), .attention = K(attention),                       \
         .attention_backward = K(attention_backward), .swiglu = K(swiglu),                          \

@@ -163,7 +163,21 @@ ch_gemm_cache *ch_device_gemm(ch_device *d)
 void ch_cpu_gemm(ch_device *d, void *c, int c_f32, const void *a, int ta, const void *b, int tb,
                  int64_t M, int64_t N, int64_t K, int add)
 {
-    ch_gemm_run(d->gemm, d->precision == CH_PRECISION_BF16, c, c_f32, a, ta, b, tb, M, N, K, add);
+    if (tb == CH_PACKED && M <= CH_FEW && !ta && !add)
+        d->ops->gemm_few(d, c, c_f32, a, b, M, N, K);
+    else
+        ch_gemm_run(d->gemm, d->precision == CH_PRECISION_BF16, c, c_f32, a, ta, b, tb, M, N, K,
+                    add);
+}
+
+size_t ch_cpu_packed_bytes(ch_device *d, int64_t N, int64_t K)
+{
+    return ch_gemm_packed_bytes(d->gemm, d->precision == CH_PRECISION_BF16, N, K);
+}
+
+void ch_cpu_pack(ch_device *d, void *out, const float *w, int tb, int64_t N, int64_t K)
+{
+    ch_gemm_pack(d->gemm, d->precision == CH_PRECISION_BF16, out, w, 1, tb, N, K);
 }
 
 static int64_t pad16(int64_t n)

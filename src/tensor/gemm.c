@@ -16,10 +16,16 @@ typedef const dnnl_memory_desc_t *md_arg;
 #define MD_ARG(m) (&(m))
 #endif
 
+/* What a primitive of the cache does: a product, or the packing of a product's right side. */
 typedef struct {
     int64_t M, N, K;
-    unsigned char bf16, out_f32, ta, tb, add;
+    unsigned char bf16, out_f32, ta, tb, add, packs;
 } shape;
+
+typedef struct {
+    void *p;
+    size_t bytes;
+} buffer;
 
 typedef struct {
     shape key;
@@ -29,7 +35,8 @@ typedef struct {
     size_t room_bytes;
 } entry;
 
-enum { SLOTS = 4096 };
+/* Right sides are packed on the fly for products of so many rows. */
+enum { SLOTS = 4096, PACK_ROWS = 384 };
 
 struct ch_gemm_cache {
     dnnl_engine_t engine;
@@ -37,10 +44,11 @@ struct ch_gemm_cache {
     entry slot[SLOTS];
     int64_t n;
     int widens; /* 1: oneDNN has no bf16 product here; -1: not asked yet */
+    int packs;  /* packed right sides pay: from AVX-512 on */
     float *wide[3];
     int64_t wide_cap[3];
-    void *room; /* what the products need while they run: kept, as fresh pages cost much */
-    size_t room_bytes;
+    buffer room;   /* what the products need while they run: kept, as fresh pages cost much */
+    buffer packed; /* a right side packed for one product */
 };
 
 static md_t plain(int64_t rows, int64_t cols, int transposed, int bf16)
@@ -56,6 +64,21 @@ static md_t plain(int64_t rows, int64_t cols, int transposed, int bf16)
     return m;
 }
 
+/* (K,N) in panels of 64 columns, K inside; pairs of rows side by side in bf16. */
+static md_t panels(int64_t rows, int64_t cols, int bf16)
+{
+    dnnl_dims_t dims = {rows, cols};
+    md_t m;
+#if DNNL_VERSION_MAJOR >= 3
+    CH_MUST(!dnnl_memory_desc_create_with_tag(&m, 2, dims, bf16 ? dnnl_bf16 : dnnl_f32,
+                                              bf16 ? dnnl_BA16a64b2a : dnnl_BA16a64b));
+#else
+    CH_MUST(!dnnl_memory_desc_init_by_tag(&m, 2, dims, bf16 ? dnnl_bf16 : dnnl_f32,
+                                          bf16 ? dnnl_BA16a64b2a : dnnl_BA16a64b));
+#endif
+    return m;
+}
+
 static void drop_md(md_t *m)
 {
 #if DNNL_VERSION_MAJOR >= 3
@@ -65,12 +88,11 @@ static void drop_md(md_t *m)
 #endif
 }
 
-/* Makes s->prim, and s->room for its scratch. */
-static void make(const ch_gemm_cache *g, entry *s, md_arg a, md_arg b, md_arg c, int add)
+/* The attributes of every primitive: scratch comes from here, and the result may be added to. */
+static dnnl_primitive_attr_t attributes(int add)
 {
     dnnl_primitive_attr_t attr;
     dnnl_post_ops_t post;
-    dnnl_primitive_desc_t pd;
     CH_MUST(!dnnl_primitive_attr_create(&attr) && !dnnl_post_ops_create(&post));
     CH_MUST(!dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
     if (add) {
@@ -81,29 +103,63 @@ static void make(const ch_gemm_cache *g, entry *s, md_arg a, md_arg b, md_arg c,
 #endif
     }
     CH_MUST(!dnnl_primitive_attr_set_post_ops(attr, post));
+    dnnl_post_ops_destroy(post);
+    return attr;
+}
+
+/* 0 when oneDNN has no such product here. */
+static int product(const ch_gemm_cache *g, dnnl_primitive_desc_t *pd, md_arg a, md_arg b, md_arg c,
+                   dnnl_primitive_attr_t attr)
+{
 #if DNNL_VERSION_MAJOR >= 3
-    CH_MUST(!dnnl_matmul_primitive_desc_create(&pd, g->engine, a, b, NULL, c, attr));
+    return !dnnl_matmul_primitive_desc_create(pd, g->engine, a, b, NULL, c, attr);
 #else
     dnnl_matmul_desc_t d;
     CH_MUST(!dnnl_matmul_desc_init(&d, a, b, NULL, c));
-    CH_MUST(!dnnl_primitive_desc_create(&pd, &d, attr, g->engine, NULL));
+    return !dnnl_primitive_desc_create(pd, &d, attr, g->engine, NULL);
 #endif
+}
+
+/* Makes s->prim of a product a b, or with b NULL of laying a out as c, and s->room, its scratch. */
+static void make(const ch_gemm_cache *g, entry *s, md_arg a, const md_arg *b, md_arg c, int add)
+{
+    dnnl_primitive_attr_t attr = attributes(add);
+    dnnl_primitive_desc_t pd;
+    if (b)
+        CH_MUST(product(g, &pd, a, *b, c, attr));
+    else
+        CH_MUST(!dnnl_reorder_primitive_desc_create(&pd, a, g->engine, c, g->engine, attr));
     CH_MUST(!dnnl_primitive_create(&s->prim, pd));
     md_arg room = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
     s->room_bytes = dnnl_memory_desc_get_size(room);
     CH_MUST(!dnnl_memory_create(&s->room, room, g->engine, DNNL_MEMORY_NONE));
     dnnl_primitive_desc_destroy(pd);
-    dnnl_post_ops_destroy(post);
     dnnl_primitive_attr_destroy(attr);
+}
+
+/* Packing reads b, f32 when out_f32, and writes it as panels. */
+static void fill_packing(const ch_gemm_cache *g, entry *s, const shape *k)
+{
+    md_t from = plain(k->K, k->N, k->tb, !k->out_f32), to = panels(k->K, k->N, k->bf16);
+    make(g, s, MD_ARG(from), NULL, MD_ARG(to), 0);
+    CH_MUST(!dnnl_memory_create(&s->a, MD_ARG(from), g->engine, DNNL_MEMORY_NONE));
+    CH_MUST(!dnnl_memory_create(&s->c, MD_ARG(to), g->engine, DNNL_MEMORY_NONE));
+    drop_md(&from);
+    drop_md(&to);
 }
 
 static void fill(const ch_gemm_cache *g, entry *s, const shape *k)
 {
-    md_t a = plain(k->M, k->K, k->ta, k->bf16), b = plain(k->K, k->N, k->tb, k->bf16);
-    md_t c = plain(k->M, k->N, 0, k->bf16 && !k->out_f32);
     s->key = *k;
     s->used = 1;
-    make(g, s, MD_ARG(a), MD_ARG(b), MD_ARG(c), k->add);
+    if (k->packs) {
+        fill_packing(g, s, k);
+        return;
+    }
+    md_t a = plain(k->M, k->K, k->ta, k->bf16), c = plain(k->M, k->N, 0, k->bf16 && !k->out_f32);
+    md_t b = k->tb == CH_PACKED ? panels(k->K, k->N, k->bf16) : plain(k->K, k->N, k->tb, k->bf16);
+    md_arg right = MD_ARG(b);
+    make(g, s, MD_ARG(a), &right, MD_ARG(c), k->add);
     CH_MUST(!dnnl_memory_create(&s->a, MD_ARG(a), g->engine, DNNL_MEMORY_NONE));
     CH_MUST(!dnnl_memory_create(&s->b, MD_ARG(b), g->engine, DNNL_MEMORY_NONE));
     CH_MUST(!dnnl_memory_create(&s->c, MD_ARG(c), g->engine, DNNL_MEMORY_NONE));
@@ -116,7 +172,8 @@ static void empty(entry *s)
 {
     dnnl_primitive_destroy(s->prim);
     dnnl_memory_destroy(s->a);
-    dnnl_memory_destroy(s->b);
+    if (s->b)
+        dnnl_memory_destroy(s->b);
     dnnl_memory_destroy(s->c);
     dnnl_memory_destroy(s->room);
     *s = (entry){0};
@@ -125,14 +182,17 @@ static void empty(entry *s)
 static int same(const shape *a, const shape *b)
 {
     return a->M == b->M && a->N == b->N && a->K == b->K && a->bf16 == b->bf16 &&
-           a->out_f32 == b->out_f32 && a->ta == b->ta && a->tb == b->tb && a->add == b->add;
+           a->out_f32 == b->out_f32 && a->ta == b->ta && a->tb == b->tb && a->add == b->add &&
+           a->packs == b->packs;
 }
 
 static entry *find(ch_gemm_cache *g, const shape *k)
 {
     uint64_t h = (uint64_t)k->M * 0x9E3779B97F4A7C15u ^ (uint64_t)k->N * 0xC2B2AE3D27D4EB4Fu ^
                  (uint64_t)k->K * 0x165667B19E3779F9u;
-    h ^= (uint64_t)(k->bf16 | k->out_f32 << 1 | k->ta << 2 | k->tb << 3 | k->add << 4) << 40;
+    h ^= (uint64_t)(k->bf16 | k->out_f32 << 1 | k->ta << 2 | k->tb << 3 | k->add << 5 |
+                    k->packs << 6)
+         << 40;
     h ^= h >> 29;
     if (g->n > SLOTS / 2) { /* many row counts were seen: start again */
         for (int i = 0; i < SLOTS; i++)
@@ -152,6 +212,22 @@ static entry *find(ch_gemm_cache *g, const shape *k)
     }
 }
 
+/* 1 when oneDNN has products of this type here, with a packed right side or a plain one: bf16 and
+ * panels from AVX-512 on. */
+static int has(const ch_gemm_cache *g, int bf16, int packed)
+{
+    md_t a = plain(16, 64, 0, bf16), b = packed ? panels(64, 64, bf16) : plain(64, 64, 0, bf16);
+    md_t c = plain(16, 64, 0, bf16);
+    dnnl_primitive_desc_t pd;
+    int ok = product(g, &pd, MD_ARG(a), MD_ARG(b), MD_ARG(c), NULL);
+    if (ok)
+        dnnl_primitive_desc_destroy(pd);
+    drop_md(&a);
+    drop_md(&b);
+    drop_md(&c);
+    return ok;
+}
+
 ch_code ch_gemm_open(ch_gemm_cache **c, ch_isa isa, ch_err *e)
 {
     ch_gemm_cache *g = ch_new(1, sizeof *g);
@@ -168,6 +244,7 @@ ch_code ch_gemm_open(ch_gemm_cache **c, ch_isa isa, ch_err *e)
         return ch_fail(e, CH_EIO, "oneDNN does not find a CPU engine; is libdnnl intact?");
     }
     g->widens = -1;
+    g->packs = isa == CH_ISA_AVX512 && has(g, 0, 1) && has(g, 1, 1);
     *c = g;
     return CH_OK;
 }
@@ -181,28 +258,11 @@ void ch_gemm_close(ch_gemm_cache *g)
             empty(&g->slot[i]);
     for (int i = 0; i < 3; i++)
         free(g->wide[i]);
-    free(g->room);
+    free(g->room.p);
+    free(g->packed.p);
     dnnl_stream_destroy(g->stream);
     dnnl_engine_destroy(g->engine);
     free(g);
-}
-
-/* 1 when oneDNN lacks bf16 products for the instruction set: it has them from AVX-512 on. */
-static int lacks_bf16(const ch_gemm_cache *g)
-{
-    md_t m = plain(16, 16, 0, 1);
-    dnnl_primitive_desc_t pd;
-#if DNNL_VERSION_MAJOR >= 3
-    int lacks = dnnl_matmul_primitive_desc_create(&pd, g->engine, m, m, NULL, m, NULL) != 0;
-#else
-    dnnl_matmul_desc_t d;
-    CH_MUST(!dnnl_matmul_desc_init(&d, &m, &m, NULL, &m));
-    int lacks = dnnl_primitive_desc_create(&pd, &d, NULL, g->engine, NULL) != 0;
-#endif
-    if (!lacks)
-        dnnl_primitive_desc_destroy(pd);
-    drop_md(&m);
-    return lacks;
 }
 
 /* Room number i for n floats, filled from bf16 unless from is NULL. */
@@ -232,46 +292,77 @@ static void run_widened(ch_gemm_cache *g, void *out, int out_f32, const void *a,
         ch_ops_portable_bf16.to_act(out, c, M * N);
 }
 
-static void *room_for(ch_gemm_cache *g, const entry *s)
+static void *at_least(buffer *b, size_t bytes)
 {
-    if (s->room_bytes > g->room_bytes) {
-        free(g->room);
-        g->room = ch_new_pages(s->room_bytes);
-        g->room_bytes = s->room_bytes;
+    if (bytes > b->bytes) {
+        free(b->p);
+        b->p = ch_new_pages(bytes);
+        b->bytes = bytes;
     }
-    return g->room;
+    return b->p;
+}
+
+static void run(ch_gemm_cache *g, const shape *k, void *out, const void *a, const void *b)
+{
+    entry *s = find(g, k);
+    union {
+        const void *in;
+        void *io;
+    } pa = {.in = a}, pb = {.in = b}; /* oneDNN takes inputs without const */
+    CH_MUST(!dnnl_memory_set_data_handle(s->a, pa.io) &&
+            (!b || !dnnl_memory_set_data_handle(s->b, pb.io)) &&
+            !dnnl_memory_set_data_handle(s->c, out) &&
+            !dnnl_memory_set_data_handle(s->room, at_least(&g->room, s->room_bytes)));
+    dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, s->a},
+                              {DNNL_ARG_DST, s->c},
+                              {DNNL_ARG_SCRATCHPAD, s->room},
+                              {DNNL_ARG_WEIGHTS, s->b}};
+    CH_MUST(!dnnl_primitive_execute(s->prim, g->stream, b ? 4 : 3, args));
+    CH_MUST(!dnnl_stream_wait(g->stream));
+}
+
+size_t ch_gemm_packed_bytes(const ch_gemm_cache *g, int bf16, int64_t N, int64_t K)
+{
+    if (!g->packs)
+        return 0;
+    int64_t k = bf16 ? (K + 31) / 32 * 32 : (K + 15) / 16 * 16;
+    return (size_t)(k * ((N + 63) / 64 * 64)) * (bf16 ? 2 : 4);
+}
+
+void ch_gemm_pack(ch_gemm_cache *g, int bf16, void *out, const void *b, int b_f32, int tb,
+                  int64_t N, int64_t K)
+{
+    shape k = {.N = N,
+               .K = K,
+               .bf16 = (unsigned char)bf16,
+               .out_f32 = (unsigned char)b_f32,
+               .tb = (unsigned char)tb,
+               .packs = 1};
+    run(g, &k, out, b, NULL);
 }
 
 void ch_gemm_run(ch_gemm_cache *g, int bf16, void *out, int out_f32, const void *a, int ta,
                  const void *b, int tb, int64_t M, int64_t N, int64_t K, int add)
 {
     if (bf16 && g->widens < 0)
-        g->widens = lacks_bf16(g);
+        g->widens = !has(g, 1, 0);
     if (bf16 && g->widens) {
         run_widened(g, out, out_f32, a, ta, b, tb, M, N, K, add);
         return;
     }
-    shape k = {M,
-               N,
-               K,
-               (unsigned char)bf16,
-               (unsigned char)(out_f32 || !bf16),
-               (unsigned char)ta,
-               (unsigned char)tb,
-               (unsigned char)add};
-    entry *s = find(g, &k);
-    union {
-        const void *in;
-        void *io;
-    } pa = {.in = a}, pb = {.in = b}; /* oneDNN takes inputs without const */
-    CH_MUST(!dnnl_memory_set_data_handle(s->a, pa.io) &&
-            !dnnl_memory_set_data_handle(s->b, pb.io) &&
-            !dnnl_memory_set_data_handle(s->c, out) &&
-            !dnnl_memory_set_data_handle(s->room, room_for(g, s)));
-    dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, s->a},
-                              {DNNL_ARG_WEIGHTS, s->b},
-                              {DNNL_ARG_DST, s->c},
-                              {DNNL_ARG_SCRATCHPAD, s->room}};
-    CH_MUST(!dnnl_primitive_execute(s->prim, g->stream, 4, args));
-    CH_MUST(!dnnl_stream_wait(g->stream));
+    if (g->packs && !ta && tb != CH_PACKED && M >= PACK_ROWS) {
+        void *p = at_least(&g->packed, ch_gemm_packed_bytes(g, bf16, N, K));
+        ch_gemm_pack(g, bf16, p, b, !bf16, tb, N, K);
+        b = p;
+        tb = CH_PACKED;
+    }
+    shape k = {.M = M,
+               .N = N,
+               .K = K,
+               .bf16 = (unsigned char)bf16,
+               .out_f32 = (unsigned char)(out_f32 || !bf16),
+               .ta = (unsigned char)ta,
+               .tb = (unsigned char)tb,
+               .add = (unsigned char)add};
+    run(g, &k, out, a, b);
 }

@@ -42,11 +42,24 @@ typedef struct {
     float correct1, correct2; /* 1 - beta^t */
 } ch_adam;
 
+/* How the right side of a product is stored: (K,N), (N,K), or as `pack` lays it out. */
+enum { CH_PLAIN = 0, CH_TURNED = 1, CH_PACKED = 2 };
+/* Products with a packed right side of up to so many rows need no padding. */
+enum { CH_FEW = 8 };
+
 typedef struct ch_ops {
     /* c (M,N) = op(a) op(b), or += when add. a, b act; c f32 when c_f32, else act. ta: a is stored
-     * (K,M); tb: b is stored (N,K). */
+     * (K,M); tb: CH_PLAIN, CH_TURNED or CH_PACKED. */
     void (*gemm)(ch_device *d, void *c, int c_f32, const void *a, int ta, const void *b, int tb,
                  int64_t M, int64_t N, int64_t K, int add);
+
+    /* Bytes of a (K,N) right side as this device likes it best, 0: plain is best. */
+    size_t (*packed_bytes)(ch_device *d, int64_t N, int64_t K);
+    /* out = w f32, (K,N) or turned, rounded to act and packed. */
+    void (*pack)(ch_device *d, void *out, const float *w, int tb, int64_t N, int64_t K);
+    /* gemm's way for M <= CH_FEW with b packed: c = a b, bound by reading b once. */
+    void (*gemm_few)(ch_device *d, void *c, int c_f32, const void *a, const void *b, int64_t M,
+                     int64_t N, int64_t K);
 
     /* x (N,C) f32 = table[id]; table f32. */
     void (*embed)(float *x, const float *table, const int32_t *ids, int64_t N, int64_t C);
@@ -93,7 +106,7 @@ typedef struct ch_ops {
     /* lse (N) of logits (N,V) f32. */
     void (*logsumexp)(float *lse, const float *logits, int64_t N, int64_t V);
     /* dlogits act (N,V): row i is the sum over its targets t in [first[i], first[i+1]) of
-     * w[t] * (onehot(token[t]) - softmax). */
+     * w[t] * (onehot(token[t]) - softmax). With f32 activations dlogits may be logits. */
     void (*loss_backward)(void *dlogits, const float *logits, const float *lse,
                           const int32_t *first, const int32_t *token, const float *w, int64_t N,
                           int64_t V);
