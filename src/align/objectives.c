@@ -111,10 +111,10 @@ static double loss_dpo(const ch_group *g, const double *logp, const int64_t *n_t
 }
 
 const ch_objective ch_objectives[] = {
-    {"sft", "cross-entropy of the good answer", ch_loss_sft, 0, 0},
-    {"cat", "lambda * hinge of bad over good (mean log P a token) + sft", loss_cat, 1, 0},
-    {"listwise", "lambda * softmax of good against its bads + sft", loss_listwise, 1, 0},
-    {"dpo", "direct preference optimisation against the arm it starts from", loss_dpo, 1, 1},
+    {"sft", "cross-entropy of the good answer", ch_loss_sft, 0, 0, 1},
+    {"cat", "lambda * hinge of bad over good (mean log P a token) + sft", loss_cat, 1, 0, 0},
+    {"listwise", "lambda * softmax of good against its bads + sft", loss_listwise, 1, 0, 0},
+    {"dpo", "direct preference optimisation against the arm it starts from", loss_dpo, 1, 1, 0},
     {0},
 };
 

@@ -21,6 +21,9 @@ typedef struct {
     void *copy;
     int packed;
 } weight_at;
+/* In training the head's gradient is added to once a chunk: as long as all the layers' work on
+ * so many rows. */
+enum { TRAIN_LOGIT_ROWS = 256 };
 enum { QKV, WO, GATE_UP, DOWN, N_MATRICES };
 
 struct ch_net {
@@ -37,6 +40,7 @@ struct ch_net {
     void *dxa, *dqkv, *dgu, *dh, *dn;
     void *xl, *dxl, *dlogits; /* head: gathered rows, a chunk of logits */
     float *logits, *lse;
+    int64_t chunk;   /* rows of logits at a time */
     int kept_logits; /* the only chunk still stands in logits */
     weight_at *w;    /* N_MATRICES a layer, and the head */
     int64_t w_version, n_pos;
@@ -81,7 +85,8 @@ static void layout_backward(ch_net *t, const ch_dims *z, ch_arena *a)
     t->dgu = ch_take(a, N * (size_t)(2 * z->F), act);
     t->dh = ch_take(a, N * (size_t)z->F, act);
     t->dn = ch_take(a, N * (size_t)(z->H * z->D > z->C ? z->H * z->D : z->C), act);
-    t->dlogits = ch_take(a, (size_t)CH_LOGIT_ROWS * (size_t)z->V, act);
+    t->dlogits = act == sizeof(float) ? (void *)t->logits /* written over them */
+                                      : ch_take(a, (size_t)t->chunk * (size_t)z->V, act);
     t->dxl = ch_take(a, N * C, act);
     t->scratch = ch_take(a, (size_t)ch_attn_scratch(t->d, t->n_slots, z->H, z->G, z->D), 4);
 }
@@ -135,7 +140,7 @@ static void layout(ch_net *t, ch_arena *a)
     t->h = ch_take(a, N * (size_t)z->F, act);
     t->part = ch_take(a, (size_t)ch_device_threads(t->d) * C, sizeof(float));
     t->xl = ch_take(a, (t->use == CH_NET_GENERATE ? (size_t)CH_LOGIT_ROWS : N) * C, act);
-    t->logits = ch_take(a, (size_t)CH_LOGIT_ROWS * (size_t)z->V, sizeof(float));
+    t->logits = ch_take(a, (size_t)t->chunk * (size_t)z->V, sizeof(float));
     t->lse = ch_take(a, N, sizeof(float));
     if (t->use == CH_NET_TRAIN)
         layout_backward(t, z, a);
@@ -147,6 +152,7 @@ static void set_up(ch_net *t, ch_model *m, ch_net_use use, int64_t max_rows, int
     *t = (ch_net){.m = m, .d = ch_model_device(m), .use = use, .w_version = -1};
     t->op = ch_device_ops(t->d);
     t->max_rows = (max_rows + 31) / 32 * 32;
+    t->chunk = use == CH_NET_TRAIN ? min64(TRAIN_LOGIT_ROWS, t->max_rows) : CH_LOGIT_ROWS;
     t->n_slots = use == CH_NET_GENERATE ? pad16(n_slots) : t->max_rows;
     t->layer = ch_new((size_t)ch_model_dims(m)->L, sizeof *t->layer);
     t->w = ch_new((size_t)ch_model_dims(m)->L * N_MATRICES + 1, sizeof *t->w);
@@ -322,63 +328,69 @@ static void *rows_at(const ch_net *t, void *x, int64_t row)
     return (char *)x + (size_t)(row * ch_model_dims(t->m)->C) * t->op->act_bytes;
 }
 
-/* Logits of gathered rows [a, a + n) of xl into t->logits; n_pad rows are computed. */
-static void head(ch_net *t, int64_t a, int64_t n)
+/* Gathered rows that the head sees, padded. */
+static int64_t head_rows(const ch_net *t, const ch_forest *f)
 {
-    apply(t, t->logits, 1, rows_at(t, t->xl, a), head_matrix(t), n);
+    return min64(pad16(f->n_lrows), t->max_rows);
+}
+
+/* Logits and their log-sum-exp of the chunk of gathered rows from a on; returns its padded rows. */
+static int64_t head(ch_net *t, const ch_forest *f, int64_t a)
+{
+    int64_t n = min64(t->chunk, f->n_lrows - a), np = min64(pad16(n), head_rows(t, f) - a);
+    apply(t, t->logits, 1, rows_at(t, t->xl, a), head_matrix(t), np);
+    t->op->logsumexp(t->lse + a, t->logits, n, ch_model_dims(t->m)->V);
+    return np;
+}
+
+static void read_logp(const ch_net *t, const ch_forest *f, int64_t a, float *logp)
+{
+    int64_t V = ch_model_dims(t->m)->V, n = min64(t->chunk, f->n_lrows - a);
+    for (int64_t i = a; i < a + n; i++)
+        for (int32_t k = f->first[i]; k < f->first[i + 1]; k++)
+            logp[k] = t->logits[(i - a) * V + f->token[k]] - t->lse[i];
+}
+
+/* dW (rows, cols) = or += dy (N, rows)^T x (N, cols). */
+static void weight_gradient(ch_net *t, float *grads, const weight_at *w, const void *dy,
+                            const void *x, int64_t N, int add)
+{
+    t->op->gemm(t->d, grads + w->at, 1, dy, 1, x, CH_PLAIN, w->rows, w->cols, N, add);
+}
+
+/* The chunk that head made last, backward: rows of dxl, and the head's gradient. */
+static void head_back(ch_net *t, const ch_forest *f, int64_t a, int64_t np, const float *dlogp,
+                      float *grads, int add)
+{
+    int64_t V = ch_model_dims(t->m)->V, n = min64(t->chunk, f->n_lrows - a);
+    t->op->loss_backward(t->dlogits, t->logits, t->lse + a, f->first + a, f->token, dlogp, n, V);
+    memset((char *)t->dlogits + (size_t)(n * V) * t->op->act_bytes, 0,
+           (size_t)((np - n) * V) * t->op->act_bytes);
+    apply_back(t, rows_at(t, t->dxl, a), t->dlogits, head_matrix(t), np);
+    weight_gradient(t, grads, head_matrix(t), t->dlogits, rows_at(t, t->xl, a), np, add || a);
+}
+
+/* The trunk, and the rows that have targets gathered. */
+static void forward(ch_net *t, const ch_forest *f)
+{
+    ch_rows r = {
+        .n = f->n_pad, .n_real = f->n_rows, .ids = f->ids, .pos = f->pos, .plan = &f->plan};
+    trunk(t, &r);
+    t->op->gather(t->xl, t->n, f->lrows, f->n_lrows, head_rows(t, f), ch_model_dims(t->m)->C);
+    t->kept_forest = f;
 }
 
 void ch_net_forward(ch_net *t, const ch_forest *f, float *logp)
 {
-    const ch_dims *z = ch_model_dims(t->m);
-    ch_rows r = {
-        .n = f->n_pad, .n_real = f->n_rows, .ids = f->ids, .pos = f->pos, .plan = &f->plan};
-    trunk(t, &r);
-    int64_t n_pad = min64(pad16(f->n_lrows), t->max_rows);
-    t->op->gather(t->xl, t->n, f->lrows, f->n_lrows, n_pad, z->C);
-    for (int64_t a = 0; a < f->n_lrows; a += CH_LOGIT_ROWS) {
-        int64_t n = min64(CH_LOGIT_ROWS, f->n_lrows - a);
-        head(t, a, min64(pad16(n), n_pad - a));
-        t->op->logsumexp(t->lse + a, t->logits, n, z->V);
-        for (int64_t i = a; i < a + n; i++)
-            for (int32_t k = f->first[i]; k < f->first[i + 1]; k++)
-                logp[k] = t->logits[(i - a) * z->V + f->token[k]] - t->lse[i];
+    forward(t, f);
+    for (int64_t a = 0; a < f->n_lrows; a += t->chunk) {
+        head(t, f, a);
+        read_logp(t, f, a, logp);
     }
-    t->kept_logits = f->n_lrows <= CH_LOGIT_ROWS;
-    t->kept_forest = f;
+    t->kept_logits = f->n_lrows <= t->chunk;
 }
 
-/* dW (rows, cols) += dy (N, rows)^T x (N, cols). */
-static void add_dw(ch_net *t, float *dw, const void *dy, const void *x, int64_t N, int64_t rows,
-                   int64_t cols)
-{
-    t->op->gemm(t->d, dw, 1, dy, 1, x, 0, rows, cols, N, 1);
-}
-
-static void head_backward(ch_net *t, const ch_forest *f, const float *dlogp, float *grads)
-{
-    const ch_dims *z = ch_model_dims(t->m);
-    const ch_layout *at = ch_model_layout(t->m);
-    int64_t n_pad = min64(pad16(f->n_lrows), t->max_rows);
-    for (int64_t a = 0; a < f->n_lrows; a += CH_LOGIT_ROWS) {
-        int64_t n = min64(CH_LOGIT_ROWS, f->n_lrows - a), np = min64(pad16(n), n_pad - a);
-        if (!t->kept_logits)
-            head(t, a, np);
-        t->op->loss_backward(t->dlogits, t->logits, t->lse + a, f->first + a, f->token, dlogp, n,
-                             z->V);
-        char *rest = (char *)t->dlogits + (size_t)(n * z->V) * t->op->act_bytes;
-        memset(rest, 0, (size_t)((np - n) * z->V) * t->op->act_bytes);
-        apply_back(t, rows_at(t, t->dxl, a), t->dlogits, head_matrix(t), np);
-        add_dw(t, grads + at->head, t->dlogits, rows_at(t, t->xl, a), np, z->V, z->C);
-    }
-    t->op->scatter(t->dn, t->dxl, f->lrows, f->n_lrows, f->n_pad, z->C);
-    memset(t->dx, 0, (size_t)(f->n_pad * z->C) * sizeof(float));
-    t->op->norm_backward(t->d, t->dx, t->dxa == t->dx ? NULL : t->dxa, grads + at->out_norm, t->dn,
-                         t->x_out, t->rstd_out, ch_model_weights(t->m) + at->out_norm, t->part,
-                         f->n_pad, z->C);
-}
-
-static void mlp_backward(ch_net *t, int64_t l, int64_t N, float *grads)
+static void mlp_backward(ch_net *t, int64_t l, int64_t N, float *grads, int add)
 {
     const ch_dims *z = ch_model_dims(t->m);
     const ch_layer_at *w = ch_model_layout(t->m)->layer + l;
@@ -387,47 +399,88 @@ static void mlp_backward(ch_net *t, int64_t l, int64_t N, float *grads)
     saved *s = t->layer + l;
     apply_back(t, t->dh, t->dxa, matrix(t, l, DOWN), N);
     op->swiglu_backward(t->dgu, t->h, t->dh, s->gu, N, z->F);
-    add_dw(t, grads + w->down, t->dxa, t->h, N, z->C, z->F);
+    weight_gradient(t, grads, matrix(t, l, DOWN), t->dxa, t->h, N, add);
     op->norm_again(t->n, s->xm, s->rstd2, norm, N, z->C);
-    add_dw(t, grads + w->gate_up, t->dgu, t->n, N, 2 * z->F, z->C);
+    weight_gradient(t, grads, matrix(t, l, GATE_UP), t->dgu, t->n, N, add);
     apply_back(t, t->dn, t->dgu, matrix(t, l, GATE_UP), N);
     op->norm_backward(t->d, t->dx, t->dxa == t->dx ? NULL : t->dxa, grads + w->ffn_norm, t->dn,
                       s->xm, s->rstd2, norm, t->part, N, z->C);
 }
 
 static void attn_backward(ch_net *t, int64_t l, const ch_forest *f, const ch_attn *call,
-                          float *grads)
+                          float *grads, int add)
 {
     const ch_dims *z = ch_model_dims(t->m);
     const ch_layer_at *w = ch_model_layout(t->m)->layer + l;
     const float *norm = ch_model_weights(t->m) + w->attn_norm;
     const ch_ops *op = t->op;
     saved *s = t->layer + l;
-    int64_t N = f->n_pad, HD = z->H * z->D, Q = (z->H + 2 * z->G) * z->D;
+    int64_t N = f->n_pad;
     apply_back(t, t->dn, t->dxa, matrix(t, l, WO), N);
-    add_dw(t, grads + w->wo, t->dxa, s->o, N, z->C, HD);
+    weight_gradient(t, grads, matrix(t, l, WO), t->dxa, s->o, N, add);
     op->attention_backward(t->d, t->dqkv, t->dn, s->qkv, s->o, s->lse, t->scratch, call);
     op->rope(t->dqkv, t->cs, f->pos, N, z->H, z->G, z->D, z->n_rot, 1);
     op->norm_again(t->n, s->x, s->rstd1, norm, N, z->C);
-    add_dw(t, grads + w->qkv, t->dqkv, t->n, N, Q, z->C);
+    weight_gradient(t, grads, matrix(t, l, QKV), t->dqkv, t->n, N, add);
     apply_back(t, t->dn, t->dqkv, matrix(t, l, QKV), N);
     op->norm_backward(t->d, t->dx, t->dxa == t->dx ? NULL : t->dxa, grads + w->attn_norm, t->dn,
                       s->x, s->rstd1, norm, t->part, N, z->C);
 }
 
-void ch_net_backward(ch_net *t, const ch_forest *f, const float *dlogp, float *grads)
+/* What the products do not write: norms, and an embedding that is not the head. */
+static void clear_others(const ch_net *t, float *grads)
+{
+    const ch_layout *at = ch_model_layout(t->m);
+    for (int64_t i = 0; i < at->n; i++) {
+        const ch_param *p = at->list + i;
+        if (p->rows == 1 || (p->at == at->embed && at->embed != at->head))
+            memset(grads + p->at, 0, (size_t)(p->rows * p->cols) * sizeof *grads);
+    }
+}
+
+/* From dxl, the gradient of the gathered rows, down to the embedding. */
+static void trunk_backward(ch_net *t, const ch_forest *f, float *grads, int add)
 {
     const ch_dims *z = ch_model_dims(t->m);
-    CH_MUST(t->use == CH_NET_TRAIN && t->kept_forest == f);
+    const ch_layout *at = ch_model_layout(t->m);
     ch_attn call = attn_call(t, &f->plan, f->n_pad, f->n_rows);
-    head_backward(t, f, dlogp, grads);
+    if (!add)
+        clear_others(t, grads);
+    t->op->scatter(t->dn, t->dxl, f->lrows, f->n_lrows, f->n_pad, z->C);
+    memset(t->dx, 0, (size_t)(f->n_pad * z->C) * sizeof(float));
+    t->op->norm_backward(t->d, t->dx, t->dxa == t->dx ? NULL : t->dxa, grads + at->out_norm, t->dn,
+                         t->x_out, t->rstd_out, ch_model_weights(t->m) + at->out_norm, t->part,
+                         f->n_pad, z->C);
     for (int64_t l = z->L - 1; l >= 0; l--) {
-        mlp_backward(t, l, f->n_pad, grads);
-        attn_backward(t, l, f, &call, grads);
+        mlp_backward(t, l, f->n_pad, grads, add);
+        attn_backward(t, l, f, &call, grads, add);
     }
-    t->op->embed_backward(grads + ch_model_layout(t->m)->embed, t->dx, f->ids, f->n_pad, z->C);
+    t->op->embed_backward(grads + at->embed, t->dx, f->ids, f->n_pad, z->C);
     t->kept_logits = 0;
     t->kept_forest = NULL;
+}
+
+void ch_net_backward(ch_net *t, const ch_forest *f, const float *dlogp, float *grads, int add)
+{
+    CH_MUST(t->use == CH_NET_TRAIN && t->kept_forest == f && f->n_lrows);
+    for (int64_t a = 0; a < f->n_lrows; a += t->chunk) {
+        int64_t np = t->kept_logits ? head_rows(t, f) : head(t, f, a);
+        head_back(t, f, a, np, dlogp, grads, add);
+    }
+    trunk_backward(t, f, grads, add);
+}
+
+void ch_net_learn(ch_net *t, const ch_forest *f, const float *dlogp, float *logp, float *grads,
+                  int add)
+{
+    CH_MUST(t->use == CH_NET_TRAIN && f->n_lrows);
+    forward(t, f);
+    for (int64_t a = 0; a < f->n_lrows; a += t->chunk) {
+        int64_t np = head(t, f, a);
+        read_logp(t, f, a, logp);
+        head_back(t, f, a, np, dlogp, grads, add);
+    }
+    trunk_backward(t, f, grads, add);
 }
 
 const float *ch_net_decode(ch_net *t, const ch_rows *r)
@@ -437,8 +490,8 @@ const float *ch_net_decode(ch_net *t, const ch_rows *r)
     trunk(t, r);
     if (!r->n_lrows)
         return NULL;
-    int64_t n_pad = (r->n_lrows + 7) / 8 * 8;
+    int64_t n_pad = r->n_lrows <= CH_FEW ? r->n_lrows : (r->n_lrows + 7) / 8 * 8;
     t->op->gather(t->xl, t->n, r->lrows, r->n_lrows, n_pad, z->C);
-    head(t, 0, n_pad);
+    apply(t, t->logits, 1, t->xl, head_matrix(t), n_pad);
     return t->logits;
 }

@@ -27,13 +27,16 @@ int64_t ch_net_max_rows(const ch_net *net);
 /* logp[f->n_targets] = log P of every target given its path. The forest must fit (n_pad <=
  * max_rows) and stay unchanged until backward. */
 void ch_net_forward(ch_net *net, const ch_forest *f, float *logp);
-/* After forward on the same forest: dlogp[i] = d loss / d logp[i]; ADDS to grads, laid out as the
- * weights. */
-void ch_net_backward(ch_net *net, const ch_forest *f, const float *dlogp, float *grads);
+/* After forward on the same forest, which has targets: dlogp[i] = d loss / d logp[i]. Writes grads,
+ * laid out as the weights, or adds to them. */
+void ch_net_backward(ch_net *net, const ch_forest *f, const float *dlogp, float *grads, int add);
+/* Both at once, for a dlogp that does not depend on logp: no logits are made twice. */
+void ch_net_learn(ch_net *net, const ch_forest *f, const float *dlogp, float *logp, float *grads,
+                  int add);
 
-/* Generation: n rows (a multiple of 8, ghosts id -1 at the end) at slots slot[i] of the store.
- * Returns the logits (n_lrows, V) of rows lrows[i], valid until the next call; n_lrows <=
- * CH_LOGIT_ROWS, 0: only fill the store. */
+/* Generation: n rows (up to CH_FEW, or a multiple of 8; ghosts id -1 at the end) at slots slot[i]
+ * of the store. Returns the logits (n_lrows, V) of rows lrows[i], valid until the next call;
+ * n_lrows <= CH_LOGIT_ROWS, 0: only fill the store. */
 enum { CH_LOGIT_ROWS = 128 };
 typedef struct {
     int64_t n, n_real;

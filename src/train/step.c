@@ -116,8 +116,8 @@ int64_t ch_cut(const ch_group *const *list, int64_t from, int64_t n, int64_t max
     return i;
 }
 
-/* Builds the forest of groups [a, b) of list and runs it forward: sum and count by member. */
-static int64_t forward(ch_stepper *s, const ch_group *const *list, int64_t a, int64_t b)
+/* Builds the forest of groups [a, b) of list; returns the number of members. */
+static int64_t plant(ch_stepper *s, const ch_group *const *list, int64_t a, int64_t b)
 {
     const ch_dims *z = ch_model_dims(s->m);
     int64_t n = 0;
@@ -133,23 +133,46 @@ static int64_t forward(ch_stepper *s, const ch_group *const *list, int64_t a, in
         s->logp = ch_grow(s->logp, (size_t)s->forest.cap_targets, sizeof *s->logp);
         s->dlogp = ch_grow(s->dlogp, (size_t)s->forest.cap_targets, sizeof *s->dlogp);
     }
-    ch_net_forward(s->net, &s->forest, s->logp);
-    ch_forest_sum(&s->forest, s->logp, n, s->sum, s->count);
     return n;
 }
 
-/* Loss of groups [a, b), its gradient added. */
-static double piece(ch_stepper *s, int64_t a, int64_t b, const ch_update *u, ch_step_report *r)
+static void forward(ch_stepper *s, const ch_group *const *list, int64_t a, int64_t b)
+{
+    int64_t n = plant(s, list, a, b);
+    ch_net_forward(s->net, &s->forest, s->logp);
+    ch_forest_sum(&s->forest, s->logp, n, s->sum, s->count);
+}
+
+/* Loss of groups [a, b) from sum and count, and its derivative by target in dlogp. */
+static double weigh(ch_stepper *s, int64_t a, int64_t b, const ch_update *u)
 {
     double loss = 0;
-    forward(s, s->batch, a, b);
     for (int64_t i = a; i < b; i++) {
         int32_t at = s->member_at[i - a];
         loss += s->obj->loss(s->batch[i], s->sum + at, s->count + at, u, s->w + at);
     }
     for (int64_t i = 0; i < s->forest.n_targets; i++)
         s->dlogp[i] = (float)s->w[s->forest.seq[i]];
-    ch_net_backward(s->net, &s->forest, s->dlogp, s->grads);
+    return loss;
+}
+
+/* Loss of groups [a, b); their gradient is written, or added from the second piece on. */
+static double piece(ch_stepper *s, int64_t a, int64_t b, const ch_update *u, ch_step_report *r)
+{
+    double loss;
+    if (s->obj->linear) { /* the derivative is known beforehand, and one pass does all */
+        int64_t n = plant(s, s->batch, a, b);
+        memset(s->logp, 0, (size_t)s->forest.n_targets * sizeof *s->logp);
+        ch_forest_sum(&s->forest, s->logp, n, s->sum, s->count);
+        weigh(s, a, b, u);
+        ch_net_learn(s->net, &s->forest, s->dlogp, s->logp, s->grads, a > 0);
+        ch_forest_sum(&s->forest, s->logp, n, s->sum, s->count);
+        loss = weigh(s, a, b, u);
+    } else {
+        forward(s, s->batch, a, b);
+        loss = weigh(s, a, b, u);
+        ch_net_backward(s->net, &s->forest, s->dlogp, s->grads, a > 0);
+    }
     r->tokens += s->forest.n_tokens;
     r->rows += s->forest.n_rows;
     return loss;
@@ -218,7 +241,6 @@ ch_code ch_stepper_update(ch_stepper *s, int64_t step, ch_step_report *r, ch_err
     *r = (ch_step_report){.lr = ch_learning_rate(s->o, step)};
     ch_update u = whole(s);
     ch_groups_sort(s->batch, n);
-    memset(s->grads, 0, (size_t)total * sizeof *s->grads);
     for (int64_t a = 0, b; a < n; a = b) {
         b = ch_cut(s->batch, a, n, s->o->max_rows);
         r->loss += piece(s, a, b, &u, r);

@@ -39,6 +39,7 @@ typedef struct {
     ch_loss_fn *loss;
     int uses_bad; /* needs pairs */
     int uses_ref; /* needs ref_logp */
+    int linear;   /* w does not depend on logp */
 } ch_objective;
 
 /* -1/N sum log P over good members, N the answer tokens of the update. */

@@ -110,4 +110,4 @@ static double tripping_loss(const ch_group *g, const double *logp, const int64_t
     return loss + trip.add;
 }
 
-const ch_objective tripping = {"sft", "trips", tripping_loss, 0, 0};
+const ch_objective tripping = {"sft", "trips", tripping_loss, 0, 0, 0};
