@@ -29,14 +29,6 @@ static double *copy(const double *x, int64_t n)
     return y;
 }
 
-static double dot(const double *a, const double *b, int64_t n)
-{
-    double s = 0;
-    for (int64_t i = 0; i < n; i++)
-        s += a[i] * b[i];
-    return s;
-}
-
 static double *zeroed_rows(double *x, int64_t from, int64_t N, int64_t C)
 {
     memset(x + from * C, 0, (size_t)((N - from) * C) * sizeof *x);
@@ -118,7 +110,7 @@ static double embed_loss(void *ctx)
 {
     embed_case *c = ctx;
     ref_embed(c->x, c->table, some_ids, N_IDS, c->C);
-    return dot(c->x, c->r, N_IDS * c->C);
+    return ref_dot(c->x, c->r, N_IDS * c->C);
 }
 
 static void check_embed(rig *r, void *ctx)
@@ -177,7 +169,7 @@ static double norm_loss(void *ctx)
 {
     norm_case *c = ctx;
     ref_add_norm(c->xo, c->n, c->rstd, c->x, c->y, c->w, c->N, c->C, 1e-5);
-    return dot(c->n, c->r, c->N * c->C);
+    return ref_dot(c->n, c->r, c->N * c->C);
 }
 
 static void check_norm_forward(rig *r, norm_case *c, int in_place, int with_y)
@@ -287,7 +279,7 @@ static double glu_loss(void *ctx)
 {
     glu_case *c = ctx;
     ref_swiglu(c->h, c->gu, c->N, c->F);
-    return dot(c->h, c->r, c->N * c->F);
+    return ref_dot(c->h, c->r, c->N * c->F);
 }
 
 static void check_glu(rig *r, void *ctx)

@@ -16,14 +16,6 @@
 
 static const double BF16 = 4e-3;
 
-static double dot(const double *a, const double *b, int64_t n)
-{
-    double s = 0;
-    for (int64_t i = 0; i < n; i++)
-        s += a[i] * b[i];
-    return s;
-}
-
 /* -- rotation -- */
 
 typedef struct {
@@ -39,7 +31,7 @@ static double rope_loss(void *ctx)
     int64_t n = c->N * (c->H + 2 * c->G) * c->D;
     memcpy(c->y, c->x, (size_t)n * sizeof *c->y);
     ref_rope(c->y, c->cs, c->pos, c->N, c->H, c->G, c->D, c->n_rot);
-    return dot(c->y, c->r, n);
+    return ref_dot(c->y, c->r, n);
 }
 
 static void check_rope(rig *r, void *ctx)
@@ -163,7 +155,7 @@ static double attn_loss(void *ctx)
 {
     attn_case *c = ctx;
     ref_attention(c->o, c->lse, c->qkv, &c->ref);
-    return dot(c->o, c->r, c->ref.N * c->ref.H * c->ref.D);
+    return ref_dot(c->o, c->r, c->ref.N * c->ref.H * c->ref.D);
 }
 
 /* x as n_real rows of a buffer of N; the ghosts hold NaN, so that whoever reads them shows it. */

@@ -142,6 +142,14 @@ int64_t ref_value_at(int64_t s, int64_t g, int64_t e, int64_t n_slots, int64_t D
     return (g * n_slots + s) * Dp + e;
 }
 
+double ref_dot(const double *a, const double *b, int64_t n)
+{
+    double s = 0;
+    for (int64_t i = 0; i < n; i++)
+        s += a[i] * b[i];
+    return s;
+}
+
 void ref_gradient(double *g, double *x, const int64_t *at, int64_t n, double h,
                   double (*f)(void *ctx), void *ctx)
 {

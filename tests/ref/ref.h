@@ -51,6 +51,9 @@ void ref_adamw(double *w, double *m, double *v, const double *g, int64_t n, cons
 int64_t ref_key_at(int64_t s, int64_t g, int64_t e, int64_t n_slots, int64_t D);
 int64_t ref_value_at(int64_t s, int64_t g, int64_t e, int64_t n_slots, int64_t D);
 
+/* Sum of a[i] * b[i]: the loss whose gradient by a is b. */
+double ref_dot(const double *a, const double *b, int64_t n);
+
 /* g[k] = d f / d x[at[k]] by central differences of step h; x is left as it was. */
 void ref_gradient(double *g, double *x, const int64_t *at, int64_t n, double h,
                   double (*f)(void *ctx), void *ctx);
