@@ -122,10 +122,10 @@ def decode(p):
 def measuring(p):
     case, path = p.forest("measure")
     cases = [case]
-    for batch in (16, 32, 64):
-        cases.append(p.torch("torch_generate.py", f"transformers f32, batches of {batch}",
-                             "measure", path, "--batch", batch, "--new", 12,
-                             "--every", max(1, 256 // batch)))
+    for precision, batch in (("f32", 32), ("bf16", 16), ("bf16", 32), ("bf16", 64)):
+        cases.append(p.torch("torch_generate.py", f"transformers {precision}, batches of {batch}",
+                             "measure", path, "--precision", precision, "--batch", batch,
+                             "--new", 12, "--every", max(1, 256 // batch)))
     cases += llama(p, "measure")
     yield {"work": "measure", "title": "the demo's test set, answers/s", "cases": cases,
            "finalists": lambda rows: set(fastest(rows, 1)) | {

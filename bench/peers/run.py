@@ -26,7 +26,7 @@ def options():
     p.add_argument("--updates", type=int, default=4, help="timed updates of SFT and CAT")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--works", help="only these, of the parts: plain,sft,cat:6,...")
-    p.add_argument("--peers", help="only these configurations of PyTorch: eager-f32,...")
+    p.add_argument("--peers", help="only these configurations of PyTorch: eager-f32,... (or ;)")
     p.add_argument("--again", action="store_true",
                    help="of the peers, only the finalists of the run before; the rest is kept")
     p.add_argument("--tables", action="store_true", help="only RESULTS.md, from results.json")
@@ -105,7 +105,7 @@ def main():
                 continue
             if o.peers:
                 w["cases"] = [c for c in w["cases"] if c["side"] != "torch"
-                              or c["id"] in o.peers.split(",")]
+                              or c["id"] in o.peers.split(";" if ";" in o.peers else ",")]
             before = raw["works"].get(w["work"]) if o.again else None
             raw["works"][w["work"]] = dict(run_work(w, o.rounds, before), part=part, machine=here)
             RAW.write_text(json.dumps(raw, indent=1) + "\n")
