@@ -17,8 +17,9 @@ FOREST = ["eager-f32", "eager-f32 micro {half}", "compile-f32", "compile-autocas
 class Plan:
     """Where programs and tokens are, and how long the benchmark may take."""
 
-    def __init__(self, build, threads, updates):
+    def __init__(self, build, threads, updates, types):
         self.build, self.threads, self.updates = build, threads, updates
+        self.types = types  # of llama.cpp's weights
         self.tokens = build / "bench/tokens"
 
     def chorus(self, program, *args):
@@ -114,7 +115,7 @@ def decode(p):
         for precision in ("f32", "bf16"):
             cases.append(p.torch("torch_generate.py", f"transformers {precision}, {n}", "decode",
                                  path, "--precision", precision, "--batch", n, "--repeat", 1))
-    cases += llama(p, "decode")
+    cases += [llama(p, kind, "decode", "--types", kind) for kind in p.types]
     yield {"work": "decode", "title": "64 prompt + 64 new tokens", "prepare": write,
            "cases": cases, "finalists": decode_finalists}
 
@@ -126,17 +127,33 @@ def measuring(p):
         cases.append(p.torch("torch_generate.py", f"transformers {precision}, batches of {batch}",
                              "measure", path, "--precision", precision, "--batch", batch,
                              "--new", 12, "--every", max(1, 256 // batch)))
-    cases += llama(p, "measure")
+    cases += llama_measure(p, path)
     yield {"work": "measure", "title": "the demo's test set, answers/s", "cases": cases,
-           "finalists": lambda rows: set(fastest(rows, 1)) | {
-               r["id"] for r in rows if r["side"] == "llama"}}
+           "finalists": measure_finalists}
 
 
-def llama(p, part):
-    """llama.cpp's half: bench/peers/llama/<part>.sh prints one JSON line a configuration."""
-    script = PEERS / "llama" / f"{part}.sh"
-    return [{"id": "llama.cpp", "side": "llama", "env": {"THREADS": str(p.threads)},
-             "cmd": [script, MODEL, p.tokens / "measure.json"]}]
+def llama(p, name, *args):
+    """llama.cpp's half: bench/peers/llama/llama.py prints one JSON line a configuration."""
+    return {"id": "llama.cpp " + name, "side": "llama", "env": {"THREADS": str(p.threads)},
+            "cmd": ["python3", PEERS / "llama/llama.py", *args]}
+
+
+def llama_measure(p, path):
+    """By hand with shared prefixes, and its server with two orders of the requests."""
+    for kind in p.types:
+        for hold in ("64:1", "128:0"):
+            yield llama(p, f"shared {kind} {hold}", "measure", path, "--types", kind, "--only",
+                        "shared", "--hold", hold)
+        for order in ("sorted", "file"):
+            yield llama(p, f"server {kind} {order}", "measure", path, "--types", kind, "--only",
+                        "server", "--order", order)
+
+
+def measure_finalists(rows):
+    """The fastest of each kind of peer."""
+    return {fastest([r for r in rows if kind in r["id"]])[0]
+            for kind in ("transformers", "shared", "server")
+            if any(kind in r["id"] and r.get("per_s") for r in rows)}
 
 
 PARTS = {"train": train, "sft": sft, "cat": cat, "decode": decode, "measure": measuring}

@@ -26,7 +26,8 @@ def options():
     p.add_argument("--updates", type=int, default=4, help="timed updates of SFT and CAT")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--works", help="only these, of the parts: plain,sft,cat:6,...")
-    p.add_argument("--peers", help="only these configurations of PyTorch: eager-f32,... (or ;)")
+    p.add_argument("--peers", help="only these, by how their names begin: eager-f32,... (or ;)")
+    p.add_argument("--types", default="F32,BF16", help="of llama.cpp's weights")
     p.add_argument("--again", action="store_true",
                    help="of the peers, only the finalists of the run before; the rest is kept")
     p.add_argument("--tables", action="store_true", help="only RESULTS.md, from results.json")
@@ -92,7 +93,7 @@ def run_work(w, rounds, before=None):
 def main():
     o = options()
     raw = json.loads(RAW.read_text()) if RAW.exists() else {"works": {}}
-    plan = parts.Plan(o.build.resolve(), o.threads, o.updates)
+    plan = parts.Plan(o.build.resolve(), o.threads, o.updates, o.types.split(","))
     plan.tokens.mkdir(parents=True, exist_ok=True)
     for part in [] if o.tables else o.parts.split(","):
         here = machine(o.threads)
@@ -104,8 +105,9 @@ def main():
             if o.works and w["work"] not in o.works.split(","):
                 continue
             if o.peers:
-                w["cases"] = [c for c in w["cases"] if c["side"] != "torch"
-                              or c["id"] in o.peers.split(";" if ";" in o.peers else ",")]
+                names = tuple(o.peers.split(";" if ";" in o.peers else ","))
+                w["cases"] = [c for c in w["cases"] if c["side"] == "chorus"
+                              or c["id"].startswith(names)]
             before = raw["works"].get(w["work"]) if o.again else None
             raw["works"][w["work"]] = dict(run_work(w, o.rounds, before), part=part, machine=here)
             RAW.write_text(json.dumps(raw, indent=1) + "\n")
