@@ -8,6 +8,7 @@ import argparse
 import json
 import sys
 import time
+from fnmatch import fnmatch
 from pathlib import Path
 
 import cost
@@ -26,7 +27,7 @@ def options():
     p.add_argument("--updates", type=int, default=4, help="timed updates of SFT and CAT")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--works", help="only these, of the parts: plain,sft,cat:6,...")
-    p.add_argument("--peers", help="only these, by how their names begin: eager-f32,... (or ;)")
+    p.add_argument("--peers", help="only these: eager-f32,compile-*,... (or with ; between)")
     p.add_argument("--types", default="F32,BF16", help="of llama.cpp's weights")
     p.add_argument("--again", action="store_true",
                    help="of the peers, only the finalists of the run before; the rest is kept")
@@ -105,9 +106,9 @@ def main():
             if o.works and w["work"] not in o.works.split(","):
                 continue
             if o.peers:
-                names = tuple(o.peers.split(";" if ";" in o.peers else ","))
+                names = o.peers.split(";" if ";" in o.peers else ",")
                 w["cases"] = [c for c in w["cases"] if c["side"] == "chorus"
-                              or c["id"].startswith(names)]
+                              or any(fnmatch(c["id"], n) for n in names)]
             before = raw["works"].get(w["work"]) if o.again else None
             raw["works"][w["work"]] = dict(run_work(w, o.rounds, before), part=part, machine=here)
             RAW.write_text(json.dumps(raw, indent=1) + "\n")
