@@ -165,7 +165,7 @@ static void the_hinge_objective_and_its_gradient_are_pytorchs(void **state)
     CHECK_(engine_open(&g, t.gguf, CH_PRECISION_F32, test_isa()));
     json_t *h = json_at(t.json, "hinge"), *bad = json_at(h, "bad");
     ch_member member[8] = {{.seq = t.seq[json_count_at(h, "good")], .role = CH_ROLE_GOOD}};
-    ch_group group = {member, 1, NULL};
+    ch_group group = {.list = member, .n = 1};
     CHECK_(json_array_size(bad) == 2);
     for (size_t i = 0; i < json_array_size(bad); i++) {
         int64_t k = (int64_t)json_integer_value(json_array_get(bad, i));

@@ -59,10 +59,59 @@ static int one_gemm(rig *r, int64_t M, int64_t N, int64_t K, int how)
     return ok;
 }
 
+/* The right side packed: how 1: from (N,K), 2: added to, 4: f32 out. */
+static int one_packed(rig *r, int64_t M, int64_t N, int64_t K, int how)
+{
+    int turned = how & 1, add = how >> 1 & 1, c_f32 = how >> 2 & 1;
+    size_t bytes = r->op->packed_bytes(r->d, N, K);
+    if (!bytes)
+        return 1;
+    double *a = some_numbers(M * K, 4, 1), *b = some_numbers(K * N, 5, 1);
+    double *c0 = some_numbers(M * N, 6, 2), *want = copy(c0, M * N);
+    ref_gemm(want, a, 0, b, turned, M, N, K, add);
+    buf ab = act_from(r, a, M * K), wb = f32_from(b, K * N);
+    buf pb = act_buf(r, (int64_t)(bytes / r->op->act_bytes));
+    buf cb = c_f32 ? f32_from(c0, M * N) : act_from(r, c0, M * N);
+    r->op->pack(r->d, pb.p, wb.p, turned ? CH_TURNED : CH_PLAIN, N, K);
+    r->op->gemm(r->d, cb.p, c_f32, ab.p, 0, pb.p, CH_PACKED, M, N, K, add);
+    char *what = ch_fmt("packed %dx%dx%d turned %d add %d", (int)M, (int)N, (int)K, turned, add);
+    int ok = buf_close(what, r, &cb, 0, want, M * N, c_f32 ? F32 : tol(r));
+    if (M <= CH_FEW && !add) {
+        buf few = c_f32 ? f32_buf(M * N) : act_buf(r, M * N);
+        r->op->gemm_few(r->d, few.p, c_f32, ab.p, pb.p, M, N, K);
+        ok &= same_bytes(what, few.p, cb.p, (size_t)(M * N) * few.elem);
+        buf_free(r, &few);
+    }
+    buf *bufs[] = {&ab, &wb, &pb, &cb};
+    for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
+        buf_free(r, bufs[i]);
+    free(a);
+    free(b);
+    free(c0);
+    free(want);
+    free(what);
+    return ok;
+}
+
+/* Every number of a few rows, then many; columns and depths around a panel's. */
+static int packed_of(rig *r)
+{
+    static const int64_t size[][2] = {{1, 1}, {16, 3}, {49, 64}, {64, 33}, {65, 32}, {200, 47}};
+    int ok = 1;
+    for (int how = 0; how < 8; how++)
+        for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
+            for (int64_t M = 1; M <= CH_FEW + 1; M++)
+                ok &= one_packed(r, M, size[i][0], size[i][1], how);
+            ok &= one_packed(r, 33, size[i][0], size[i][1], how);
+        }
+    return ok;
+}
+
 static int gemms_of(ch_isa isa)
 {
-    static const int64_t size[][3] = {
-        {5, 7, 33}, {33, 5, 12}, {7, 33, 80}, {1, 49, 64}, {40, 1, 3}};
+    /* the last has so many rows that its right side is packed on the way */
+    static const int64_t size[][3] = {{5, 7, 33},  {33, 5, 12}, {7, 33, 80},
+                                      {1, 49, 64}, {40, 1, 3},  {400, 70, 35}};
     int ok = 1;
     for (int k = 0; k < 6; k++) {
         rig r;
@@ -71,6 +120,7 @@ static int gemms_of(ch_isa isa)
         for (int how = 0; how < 16; how++)
             for (size_t i = 0; i < sizeof size / sizeof *size; i++)
                 ok &= one_gemm(&r, size[i][0], size[i][1], size[i][2], how);
+        ok &= packed_of(&r);
         rig_close(&r);
     }
     return ok;

@@ -3,7 +3,7 @@
 # SRC: the source tree.
 set -u
 cd "${SRC:-.}" || exit 1
-operations=$(sed -n 's/^ *[a-z]* (\*\([a-z_0-9]*\))(.*/\1/p' src/tensor/ops.h)
+operations=$(sed -n 's/^ *[a-z_]* (\*\([a-z_0-9]*\))(.*/\1/p' src/tensor/ops.h)
 n=0
 missing=0
 for op in $operations; do
