@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "train/internal.h"
 
-/* Groups [a, b) of list in one forest, as ch_cut counts them. */
+/* Rows of groups [a, b) of list in one forest, as ch_cut counts them. */
 static int64_t rows_of(const ch_group *const *list, int64_t a, int64_t b)
 {
     const ch_seq *last = NULL;
@@ -13,7 +13,8 @@ static int64_t rows_of(const ch_group *const *list, int64_t a, int64_t b)
     for (int64_t i = a; i < b; i++)
         for (int64_t k = 0; k < list[i]->n; k++) {
             const ch_seq *s = &list[i]->list[k].seq;
-            rows += s->n - (last ? ch_seq_common(last, s) : 0);
+            int64_t own = s->n - (last ? ch_seq_common(last, s) : 0);
+            rows += own > 0 ? own : 1;
             last = s;
         }
     return rows;

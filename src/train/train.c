@@ -203,7 +203,11 @@ ch_code ch_train(ch_model *m, const ch_objective *obj, const ch_groups *data, co
     r.best = ch_path(dir, "best.w");
     r.last = ch_path(dir, "last.w");
     r.log_path = ch_path(dir, "log.jsonl");
-    ch_code c = ch_stepper_init(&r.s, m, obj, data, dev, o, e);
+    ch_train_opts fit = *o;
+    ch_train_load look = ch_train_look(data, dev, o);
+    if (look.largest < fit.max_rows)
+        fit.max_rows = look.largest; /* the same cuts, and no room for rows that never come */
+    ch_code c = ch_stepper_init(&r.s, m, obj, data, dev, &fit, e);
     if (c == CH_OK)
         c = begin(&r, e);
     if (c == CH_OK)
