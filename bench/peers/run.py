@@ -96,8 +96,8 @@ def main():
     raw = json.loads(RAW.read_text()) if RAW.exists() else {"works": {}}
     plan = parts.Plan(o.build.resolve(), o.threads, o.updates, o.types.split(","))
     plan.tokens.mkdir(parents=True, exist_ok=True)
+    here = machine(o.threads)
     for part in [] if o.tables else o.parts.split(","):
-        here = machine(o.threads)
         if part == "cost":
             raw["cost"] = dict(cost.sweep(plan, say), machine=here)
             RAW.write_text(json.dumps(raw, indent=1) + "\n")

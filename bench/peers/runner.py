@@ -113,8 +113,9 @@ def machine(threads):
     memory = int(re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text()).group(1))
     python = command_text([VENV, "-c", "import torch, transformers as t, platform as p; "
                            "print(torch.__version__, t.__version__, p.python_version())"])
-    commit = command_text(["git", "rev-parse", "--short", "HEAD"])
-    dirty = command_text(["git", "status", "--porcelain", "--untracked-files=no", "src", "bench"])
+    commit = os.environ.get("BENCH_COMMIT")  # when the build is not of what is checked out
+    commit = commit or command_text(["git", "rev-parse", "--short", "HEAD"])
+    dirty = command_text(["git", "status", "--porcelain", "--untracked-files=no", "src"])
     return {"cpu": re.search(r"^model name\s*: (.*)$", info, re.M).group(1).strip(),
             "cores": os.cpu_count(), "instructions": shown, "memory_gb": round(memory / 1e6, 1),
             "threads": threads, "system": platform.platform(),
