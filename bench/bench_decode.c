@@ -1,5 +1,5 @@
 /* Decoding and prompt reading beside what the machine allows, in one run.
- *   bench_decode MODEL.gguf [precision: auto f32 bf16] [threads] [rounds] [sequences ...]
+ *   bench_decode [MODEL.gguf] [precision: auto f32 bf16] [threads] [rounds] [sequences ...]
  * 64 new tokens behind 64 of prompt, at 1, 8, 32 and 64 sequences unless others are named, and one
  * prompt of 512 tokens. Prompts are random and greedy answers to them that stop early are not used.
  * One JSON line a case, medians of the rounds. The roof of a step is the larger of its weights'
@@ -57,12 +57,13 @@ static ch_code choose_prompts(bench *b, ch_err *e)
         ch_request q[MOST];
         ch_answer a[MOST];
         double speed;
-        for (int64_t i = 0; i < most; i++)
+        int64_t n = most - have + 4 < MOST ? most - have + 4 : MOST; /* few stop early */
+        for (int64_t i = 0; i < n; i++)
             q[i] = (ch_request){.ids = random_ids(&r, PROMPT, V),
                                 .n = PROMPT,
                                 .how = {.top_p = 1, .max_new = NEW + 1}};
-        CH_TRY(decode(b, q, most, a, &speed, e));
-        for (int64_t i = 0; i < most; i++) {
+        CH_TRY(decode(b, q, n, a, &speed, e));
+        for (int64_t i = 0; i < n; i++) {
             union {
                 const int32_t *in;
                 void *io;
@@ -143,8 +144,9 @@ static int read_cases(bench *b, int argc, char **argv)
 int main(int argc, char **argv)
 {
     static bench b;
-    if (argc < 2 || !read_cases(&b, argc, argv)) {
-        fputs("usage: bench_decode MODEL.gguf [precision] [threads] [rounds] [sequences ...]\n",
+    const char *model = argc > 1 ? argv[1] : "models/SmolLM2-135M-Instruct.Q4_1.gguf";
+    if (!read_cases(&b, argc, argv)) {
+        fputs("usage: bench_decode [MODEL.gguf] [precision] [threads] [rounds] [sequences ...]\n",
               stderr);
         return 2;
     }
@@ -157,7 +159,7 @@ int main(int argc, char **argv)
     ch_code c = ch_device_open(&d, precision, CH_ISA_AUTO,
                                argc > 3 ? (int)strtol(argv[3], NULL, 10) : 0, &e);
     if (c == CH_OK)
-        c = ch_model_load(&b.m, argv[1], d, &e);
+        c = ch_model_load(&b.m, model, d, &e);
     if (c == CH_OK)
         c = choose_prompts(&b, &e);
     if (c == CH_OK)
