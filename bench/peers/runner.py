@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / "third_party/peers-venv/bin/python"
+QUIET, TRIES = 0.05, 3  # others' share of the machine above which a run is tried again
 TCMALLOC = "libtcmalloc_minimal.so.4"
 
 
@@ -67,9 +68,9 @@ def run_once(cmd, env, seconds):
     return p.returncode, out, last, cpu, time.monotonic() - start
 
 
-def measure(case, seconds=1200, prints=True):
+def attempt(case, seconds, prints):
     """The JSON lines that a case's command prints, each with `others`: the share of the machine
-    that other programs had while it ran. prints False: a command that only leaves a file."""
+    that other programs had while it ran."""
     with turn():
         busy = busy_seconds()
         code, out, last, cpu, wall = run_once(case["cmd"], case.get("env", {}), seconds)
@@ -80,6 +81,19 @@ def measure(case, seconds=1200, prints=True):
     for r in rows:
         r["others"] = round(max(0.0, busy - cpu) / (wall * os.cpu_count()), 3)
     return rows
+
+
+def measure(case, seconds=1200, prints=True):
+    """What a case's command prints; up to three tries while other programs disturb it.
+
+    prints False: a command that only leaves a file.
+    """
+    tries = []
+    while len(tries) < TRIES:
+        tries.append(attempt(case, seconds, prints))
+        if not prints or tries[-1][0]["others"] < QUIET:
+            break
+    return min(tries, key=lambda rows: rows[0]["others"] if rows else 0)
 
 
 def our(threads):
