@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / "third_party/peers-venv/bin/python"
-QUIET, TRIES = 0.05, 3  # others' share of the machine above which a run is tried again
+QUIET, TRIES = 0.1, 2  # others' share of the machine above which a run is tried again
 TCMALLOC = "libtcmalloc_minimal.so.4"
 
 
@@ -84,7 +84,7 @@ def attempt(case, seconds, prints):
 
 
 def measure(case, seconds=1200, prints=True):
-    """What a case's command prints; up to three tries while other programs disturb it.
+    """What a case's command prints; a second try when other programs disturb it.
 
     prints False: a command that only leaves a file.
     """
