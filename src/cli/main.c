@@ -44,7 +44,8 @@ const ch_cmd ch_commands[] = {
     {"show-batch", "[RECIPE]", "training rows as the model sees them", ch_opts_show_batch,
      ch_cmd_show_batch, 0, 1,
      "Text after the chat template, token ids, and which of them are learned; and how much an "
-     "update shares."},
+     "update shares (with\n"
+     "--json the first line)."},
     {"compare", "A B", "paired differences between two runs, arms or answers.jsonl",
      ch_opts_compare, ch_cmd_compare, 2, 2,
      "A and B: run directories (compared arm by arm), RUN/ARM, or answers.jsonl. Differences are B "
