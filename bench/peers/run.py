@@ -6,6 +6,7 @@ BENCH_LOCK=FILE makes every measured command take turns with others that lock th
 """
 import argparse
 import json
+import signal
 import sys
 import time
 from fnmatch import fnmatch
@@ -63,9 +64,9 @@ def kept(w, before):
     return go_on, [r for r in before["rows"] if r["side"] != "chorus" and r["id"] not in go_on]
 
 
-def run_work(w, rounds, before=None):
+def run_work(w, rounds, keep, before=None):
     """All cases once (or, given the run before, its finalists), then finalists and chorus in
-    turn."""
+    turn. keep is called with what there is after each round: a run that is ended loses no more."""
     rows, failed, go_on = [], {}, None
     if w.get("prepare"):
         measure(w["prepare"], prints=False)
@@ -88,11 +89,17 @@ def run_work(w, rounds, before=None):
                     break
         if go_on is None:
             go_on = w["finalists"](first_round(rows))
-    return {"title": w["title"], "rows": rows, "not_run": failed}
+        keep({"title": w["title"], "rows": rows, "not_run": failed})
+
+
+def write(raw):
+    RAW.write_text(json.dumps(raw, indent=1) + "\n")
+    (ROOT / "bench/RESULTS.md").write_text(tables.page(raw))
 
 
 def main():
     o = options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a child is ended as well
     raw = json.loads(RAW.read_text()) if RAW.exists() else {"works": {}}
     plan = parts.Plan(o.build.resolve(), o.threads, o.updates, o.types.split(","))
     plan.tokens.mkdir(parents=True, exist_ok=True)
@@ -100,7 +107,6 @@ def main():
     for part in [] if o.tables else o.parts.split(","):
         if part == "cost":
             raw["cost"] = dict(cost.sweep(plan, say), machine=here)
-            RAW.write_text(json.dumps(raw, indent=1) + "\n")
             continue
         for w in parts.PARTS[part](plan):
             if o.works and w["work"] not in o.works.split(","):
@@ -110,9 +116,13 @@ def main():
                 w["cases"] = [c for c in w["cases"] if c["side"] == "chorus"
                               or any(fnmatch(c["id"], n) for n in names)]
             before = raw["works"].get(w["work"]) if o.again else None
-            raw["works"][w["work"]] = dict(run_work(w, o.rounds, before), part=part, machine=here)
-            RAW.write_text(json.dumps(raw, indent=1) + "\n")
-    (ROOT / "bench/RESULTS.md").write_text(tables.page(raw))
+
+            def keep(got, work=w["work"], part=part):
+                raw["works"][work] = dict(got, part=part, machine=here)
+                write(raw)
+
+            run_work(w, o.rounds, keep, before)
+    write(raw)
     say("bench/RESULTS.md is written")
 
 

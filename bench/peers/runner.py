@@ -61,6 +61,9 @@ def run_once(cmd, env, seconds):
         os.killpg(p.pid, 9)
         p.communicate()
         raise NotRun(f"not done within {seconds} s") from None
+    finally:
+        if p.poll() is None:
+            os.killpg(p.pid, 9)
     after = os.times()
     cpu = after.children_user - before.children_user
     cpu += after.children_system - before.children_system
