@@ -303,6 +303,8 @@ static void libllamas_own_decoding_writes_the_same(void **state)
 {
     (void)state;
     static const int some[N_DECODED] = {1, 6, 11};
+    if (test_isa() != CH_ISA_AUTO)
+        skip(); /* nothing of ours computes here */
     for (int k = 0; k < N_DECODED; k++) {
         ch_err e = {0};
         const ch_answer *a = &s.answer[some[k]];
@@ -396,7 +398,10 @@ static void bf16_stays_near_and_parts_from_f32_only_where_f32_was_undecided(void
     greedy(&s.f32, ids, n, want);
     engine_open(&g, s.gguf, CH_PRECISION_BF16);
     double mean, worst = last_gap(&g, &mean);
-    company job = compare_texts(&g, ids, n, want), other = compare_texts(&g, s.ids, s.n, s.answer);
+    company job = compare_texts(&g, ids, n, want), other = {.least = INFINITY};
+    int whole = test_isa() == CH_ISA_AUTO; /* oneDNN held to less takes its time for bf16 */
+    if (whole)
+        other = compare_texts(&g, s.ids, s.n, s.answer);
     engine_close(&g);
     for (int i = 0; i < N_PROMPTS; i++) {
         ch_seq_release(&seq[i]);
@@ -407,7 +412,7 @@ static void bf16_stays_near_and_parts_from_f32_only_where_f32_was_undecided(void
             "texts as in f32: %d of %d short jobs over %d tokens, %d over %d, %d of %d other "
             "prompts; where they part f32 preferred its own by %.3g at most\n",
             worst, mean, job.begin, N_PROMPTS, JOB_TOKENS, job.whole, MAX_NEW, other.whole,
-            N_PROMPTS, fmax(job.lead, other.lead));
+            whole ? N_PROMPTS : 0, fmax(job.lead, other.lead));
     CHECK_(worst > 1e-3); /* it really was another precision */
     CHECK_(worst < 2);
     CHECK_(job.begin >= 18);
