@@ -95,7 +95,8 @@ static ch_groups random_groups(int64_t n, int64_t tokens, int64_t answer, int64_
         ch_seq s = {ch_new((size_t)tokens + 1, 4), tokens + 1, tokens + 1 - answer};
         for (int64_t k = 0; k <= tokens; k++)
             s.ids[k] = (int32_t)ch_random_below(&r, V);
-        g.list[i] = (ch_group){ch_new(1, sizeof(ch_member)), 1, ch_fmt("row %d", (int)i)};
+        g.list[i] = (ch_group){
+            .list = ch_new(1, sizeof(ch_member)), .n = 1, .row = ch_fmt("row %d", (int)i)};
         g.list[i].list[0].seq = s;
     }
     return g;

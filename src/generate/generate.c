@@ -174,7 +174,7 @@ static ch_code read_prompts(gen *g, int64_t wave, int64_t n, ch_err *e)
  */
 static void decode_step(gen *g, int64_t wave)
 {
-    int64_t n = g->n_lanes, pad = (n + 7) / 8 * 8;
+    int64_t n = g->n_lanes, pad = n <= CH_FEW ? n : (n + 7) / 8 * 8;
     pick *p = g->picks;
     ch_plan_clear(&g->plan);
     for (int64_t i = 0; i < n; i++) {
