@@ -7,7 +7,6 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -150,16 +149,10 @@ int main(int argc, char **argv)
               stderr);
         return 2;
     }
-    const char *p = argc > 2 ? argv[2] : "auto";
-    ch_precision precision = !strcmp(p, "f32")    ? CH_PRECISION_F32
-                             : !strcmp(p, "bf16") ? CH_PRECISION_BF16
-                                                  : CH_PRECISION_AUTO;
     ch_err e = {0};
     ch_device *d = NULL;
-    ch_code c = ch_device_open(&d, precision, CH_ISA_AUTO,
-                               argc > 3 ? (int)strtol(argv[3], NULL, 10) : 0, &e);
-    if (c == CH_OK)
-        c = ch_model_load(&b.m, model, d, &e);
+    ch_code c =
+        ch_bench_open(&d, &b.m, model, argc > 2 ? argv[2] : NULL, argc > 3 ? argv[3] : NULL, &e);
     if (c == CH_OK)
         c = choose_prompts(&b, &e);
     if (c == CH_OK)

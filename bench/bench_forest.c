@@ -32,12 +32,6 @@ typedef struct {
     int only_write;
 } bench;
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static ch_code parse_work(bench *b, const char *text, ch_err *e)
 {
     b->only_write = !strncmp(text, "write:", 6);
@@ -173,8 +167,7 @@ static ch_code time_updates(const bench *b, ch_stepper *s, const ch_group *const
         x->rows += p.rows;
         x->ops += ops_of(b, batch + u * s->o->batch, s->o->batch, &p);
     }
-    qsort(took, (size_t)b->updates, sizeof *took, by_value);
-    x->update_s = took[b->updates / 2];
+    x->update_s = ch_median(took, b->updates);
     free(took);
     return c;
 }

@@ -1,8 +1,8 @@
 /* Trained tokens a second on random text of a given shape, beside the matrix products alone on the
- * same shapes (the roof), in one run. bench_train MODEL.gguf [sequences] [tokens each] [answer
- * tokens each] [precision: auto f32 bf16] [threads]
- * [max rows] Prints one JSON line: medians of at least five
- * rounds. */
+ * same shapes (the roof), in one run.
+ *   bench_train MODEL.gguf [sequences] [tokens each] [answer tokens each]
+ *               [precision: auto f32 bf16] [threads] [max rows]
+ * Prints one JSON line: medians of five rounds. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,22 +10,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "support/roof.h"
 #include "tensor/ops.h"
 #include "train/internal.h"
 
 enum { ROUNDS = 5 };
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *t)
-{
-    qsort(t, ROUNDS, sizeof *t, by_value);
-    return t[ROUNDS / 2];
-}
 
 typedef struct {
     ch_device *d;
@@ -46,20 +35,13 @@ static roof roof_new(ch_model *m, int64_t rows, int64_t answers)
     return r;
 }
 
-static void shapes(const ch_dims *z, int64_t s[4][2])
-{
-    int64_t all[4][2] = {
-        {(z->H + 2 * z->G) * z->D, z->C}, {z->C, z->H * z->D}, {2 * z->F, z->C}, {z->C, z->F}};
-    memcpy(s, all, sizeof all);
-}
-
 /* Every product of an update, forward and the two backward ones, and nothing else; seconds. */
 static double roof_once(const roof *r)
 {
     const ch_ops *op = ch_device_ops(r->d);
     const ch_dims *z = r->z;
-    int64_t s[4][2];
-    shapes(z, s);
+    int64_t s[4][2] = {
+        {(z->H + 2 * z->G) * z->D, z->C}, {z->C, z->H * z->D}, {2 * z->F, z->C}, {z->C, z->F}};
     double start = ch_now_s();
     for (int64_t l = 0; l < z->L; l++)
         for (int i = 0; i < 4; i++) {
@@ -75,15 +57,6 @@ static double roof_once(const roof *r)
         op->gemm(r->d, r->c, 1, r->a, 1, r->b, 0, z->V, z->C, n, 0);
     }
     return ch_now_s() - start;
-}
-
-static double roof_flops(const roof *r)
-{
-    int64_t s[4][2], per_row = 0;
-    shapes(r->z, s);
-    for (int i = 0; i < 4; i++)
-        per_row += s[i][0] * s[i][1] * r->z->L;
-    return 6.0 * ((double)(per_row * r->rows) + (double)(r->z->V * r->z->C * r->answers));
 }
 
 /* Groups of one sequence each: random text, the last `answer` tokens of which are learned. */
@@ -128,12 +101,14 @@ static int run(ch_model *m, const ch_groups *g, const ch_train_opts *o, ch_err *
         }
         bare[k] = roof_once(&f);
     }
-    double S = median(step), R = median(bare);
+    int64_t trunk = ch_roof_weights(m, 0), head = ch_roof_weights(m, 1) - trunk;
+    double flops = 6. * ((double)(trunk * rows) + (double)(head * answers));
+    double S = ch_median(step, ROUNDS), R = ch_median(bare, ROUNDS);
     printf("{\"device\": \"%s\", \"sequences\": %lld, \"tokens\": %lld, \"answer_rows\": %lld, "
            "\"update_s\": %.4f, \"tokens_per_s\": %.1f, \"roof_tokens_per_s\": %.1f, "
            "\"of_roof\": %.3f, \"roof_gflops\": %.1f, \"peak_gb\": %.2f}\n",
            ch_device_text(f.d), (long long)g->n, (long long)n, (long long)answers, S,
-           (double)rows / S, (double)rows / R, R / S, roof_flops(&f) / R / 1e9, peak);
+           (double)rows / S, (double)rows / R, R / S, flops / R / 1e9, peak);
     ch_stepper_release(&s);
     free(f.a);
     free(f.b);
@@ -152,16 +127,11 @@ int main(int argc, char **argv)
     long arg[3] = {8, 256, 256};
     for (int i = 0; i < 3 && i + 2 < argc; i++)
         arg[i] = strtol(argv[i + 2], NULL, 10);
-    const char *p = argc > 5 ? argv[5] : "auto";
-    ch_precision precision = !strcmp(p, "f32")    ? CH_PRECISION_F32
-                             : !strcmp(p, "bf16") ? CH_PRECISION_BF16
-                                                  : CH_PRECISION_AUTO;
     ch_err e = {0};
     ch_device *d = NULL;
     ch_model *m = NULL;
-    int threads = argc > 6 ? (int)strtol(argv[6], NULL, 10) : 0;
-    int bad = ch_device_open(&d, precision, CH_ISA_AUTO, threads, &e) ||
-              ch_model_load(&m, argv[1], d, &e);
+    int bad = ch_bench_open(&d, &m, argv[1], argc > 5 ? argv[5] : NULL, argc > 6 ? argv[6] : NULL,
+                            &e) != CH_OK;
     if (!bad) {
         ch_groups g = random_groups(arg[0], arg[1], arg[2], ch_model_dims(m)->V);
         ch_train_opts o = {.steps = 100,

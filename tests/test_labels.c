@@ -20,12 +20,8 @@ static ch_model *model;
 static int set_up(void **state)
 {
     (void)state;
-    ch_err e = {0};
     ch_log_level(CH_WARN);
-    char *path = source_path("tests/data/tiny/tiny.gguf");
-    CHECK_OK(ch_device_open(&device, CH_PRECISION_F32, test_isa(), 2, &e), &e);
-    CHECK_OK(ch_model_load(&model, path, device, &e), &e);
-    free(path);
+    tiny_open(&device, &model);
     return 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include <dnnl.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -184,4 +185,15 @@ double ch_median(double *t, int64_t n)
 {
     qsort(t, (size_t)n, sizeof *t, by_value);
     return n % 2 ? t[n / 2] : (t[n / 2 - 1] + t[n / 2]) / 2;
+}
+
+ch_code ch_bench_open(ch_device **d, ch_model **m, const char *model, const char *precision,
+                      const char *threads, ch_err *e)
+{
+    const char *p = precision ? precision : "auto";
+    ch_precision as = !strcmp(p, "f32")    ? CH_PRECISION_F32
+                      : !strcmp(p, "bf16") ? CH_PRECISION_BF16
+                                           : CH_PRECISION_AUTO;
+    CH_TRY(ch_device_open(d, as, CH_ISA_AUTO, threads ? (int)strtol(threads, NULL, 10) : 0, e));
+    return ch_model_load(m, model, *d, e);
 }

@@ -18,6 +18,10 @@ double ch_roof_read(ch_roof *r);
 /* Operations (2 a multiplication) a second of one layer's products and the head's. */
 double ch_roof_gemm(ch_roof *r);
 
+/* A device and a model on it, from a benchmark's arguments. precision: auto, f32 or bf16; threads:
+ * a number; NULL: auto, all. Release both in any case. */
+ch_code ch_bench_open(ch_device **d, ch_model **m, const char *model, const char *precision,
+                      const char *threads, ch_err *e) CH_CHECK_RESULT;
 /* Median of t[n]; sorts it. */
 double ch_median(double *t, int64_t n);
 

@@ -46,8 +46,9 @@ ch_code ch_stepper_update(ch_stepper *s, int64_t step, ch_step_report *r,
 /* Mean -log P a good token over groups. */
 double ch_stepper_dev(ch_stepper *s, const ch_groups *dev);
 /* Groups of [from, n) of list, sorted, that fit into max_rows together (at least one); returns the
- * end. */
-int64_t ch_cut(const ch_group *const *list, int64_t from, int64_t n, int64_t max_rows);
+ * end. *rows, unless NULL: the rows they have, copies counted as one. */
+int64_t ch_cut(const ch_group *const *list, int64_t from, int64_t n, int64_t max_rows,
+               int64_t *rows);
 void ch_groups_sort(const ch_group **list, int64_t n);
 
 double ch_learning_rate(const ch_train_opts *o, int64_t step);

@@ -5,29 +5,13 @@
 #include "base/mem.h"
 #include "train/internal.h"
 
-/* Rows of groups [a, b) of list in one forest, as ch_cut counts them. */
-static int64_t rows_of(const ch_group *const *list, int64_t a, int64_t b)
-{
-    const ch_seq *last = NULL;
-    int64_t rows = 0;
-    for (int64_t i = a; i < b; i++)
-        for (int64_t k = 0; k < list[i]->n; k++) {
-            const ch_seq *s = &list[i]->list[k].seq;
-            int64_t own = s->n - (last ? ch_seq_common(last, s) : 0);
-            rows += own > 0 ? own : 1;
-            last = s;
-        }
-    return rows;
-}
-
 /* Sorts list and cuts it as an update does; returns the rows of all pieces. */
 static int64_t pieces(const ch_group **list, int64_t n, int64_t max_rows, int64_t *largest)
 {
     int64_t sum = 0;
     ch_groups_sort(list, n);
-    for (int64_t a = 0, b; a < n; a = b) {
-        b = ch_cut(list, a, n, max_rows);
-        int64_t rows = rows_of(list, a, b);
+    for (int64_t a = 0, rows; a < n;) {
+        a = ch_cut(list, a, n, max_rows, &rows);
         *largest = rows > *largest ? rows : *largest;
         sum += rows;
     }

@@ -99,20 +99,25 @@ void ch_groups_sort(const ch_group **list, int64_t n)
 
 /* Each sequence adds at most what it does not share with the one before: never less than the true
  * rows. */
-int64_t ch_cut(const ch_group *const *list, int64_t from, int64_t n, int64_t max_rows)
+int64_t ch_cut(const ch_group *const *list, int64_t from, int64_t n, int64_t max_rows,
+               int64_t *rows)
 {
     const ch_seq *last = NULL;
-    int64_t rows = 0, i = from;
+    int64_t sum = 0, i = from;
     for (; i < n; i++) {
+        int64_t more = 0;
         for (int64_t k = 0; k < list[i]->n; k++) {
             const ch_seq *s = &list[i]->list[k].seq;
             int64_t own = s->n - (last ? ch_seq_common(last, s) : 0);
-            rows += own > 0 ? own : 1; /* a copy needs no row, but a place among the members */
+            more += own > 0 ? own : 1; /* a copy needs no row, but a place among the members */
             last = s;
         }
-        if (rows > max_rows && i > from)
+        if (i > from && sum + more > max_rows)
             break;
+        sum += more;
     }
+    if (rows)
+        *rows = sum;
     return i;
 }
 
@@ -242,7 +247,7 @@ ch_code ch_stepper_update(ch_stepper *s, int64_t step, ch_step_report *r, ch_err
     ch_update u = whole(s);
     ch_groups_sort(s->batch, n);
     for (int64_t a = 0, b; a < n; a = b) {
-        b = ch_cut(s->batch, a, n, s->o->max_rows);
+        b = ch_cut(s->batch, a, n, s->o->max_rows, NULL);
         r->loss += piece(s, a, b, &u, r);
     }
     r->norm = sqrt(op->sum_squares(s->grads, total));
@@ -260,7 +265,7 @@ double ch_stepper_dev(ch_stepper *s, const ch_groups *dev)
         list[i] = dev->list + i;
     ch_groups_sort(list, dev->n);
     for (int64_t a = 0, b; a < dev->n; a = b) {
-        b = ch_cut(list, a, dev->n, s->o->max_rows);
+        b = ch_cut(list, a, dev->n, s->o->max_rows, NULL);
         forward(s, list, a, b);
         for (int64_t i = a; i < b; i++)
             for (int64_t k = 0; k < list[i]->n; k++)

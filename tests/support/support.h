@@ -102,6 +102,8 @@ typedef struct {
 /* variant: "tiny" or "tiny_untied". */
 tiny tiny_read(const char *variant);
 void tiny_release(tiny *t);
+/* The model "tiny" alone, in f32 on two threads and $TEST_ISA. */
+void tiny_open(ch_device **d, ch_model **m);
 /* A gradient block against a reference: every tensor of the layout, each to tol of its own largest
  * element; the layout must have all of the reference's tensors. 1 or 0. */
 int tiny_grad_close(const char *what, const tiny *t, const ch_model *m, const float *block,

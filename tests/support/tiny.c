@@ -129,3 +129,12 @@ int tiny_grad_close(const char *what, const tiny *t, const ch_model *m, const fl
     }
     return ok;
 }
+
+void tiny_open(ch_device **d, ch_model **m)
+{
+    ch_err e = {0};
+    char *path = source_path("tests/data/tiny/tiny.gguf");
+    CHECK_OK(ch_device_open(d, CH_PRECISION_F32, test_isa(), 2, &e), &e);
+    CHECK_OK(ch_model_load(m, path, *d, &e), &e);
+    free(path);
+}
