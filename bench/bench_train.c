@@ -142,7 +142,7 @@ int main(int argc, char **argv)
                            .beta2 = 0.999,
                            .eps = 1e-8,
                            .clip = 1,
-                           .max_rows = argc > 7 ? strtol(argv[7], NULL, 10) : 1024};
+                           .max_rows = argc > 7 ? strtol(argv[7], NULL, 10) : 768};
         bad = run(m, &g, &o, &e);
         ch_groups_release(&g);
     }

@@ -90,7 +90,7 @@ const ch_field ch_fields[] = {
     INT("train", "eval_every", train.eval_every, "20", 0, 1e9, "updates between dev losses; 0: only at the end"),
     INT("train", "dev_rows", dev_rows, "256", 0, 1e9, "rows of the dev loss at most, evenly taken; 0: all"),
     INT("train", "save_every", train.save_every, "20", 0, 1e9, "updates between checkpoints; 0: only at the end"),
-    INT("train", "max_rows", train.max_rows, "1024", 16, 1e8, "rows of a forward pass; a larger batch is cut, its update is the same"),
+    INT("train", "max_rows", train.max_rows, "768", 16, 1e8, "rows of a forward pass; a larger batch is cut, its update is the same"),
 
     INT("align", "samples", align.samples, "3", 0, 1000, "sampled answers beside the greedy one [I]"),
     REAL("align", "temperature", align.temperature, "1", 0, 100, "of the samples [I]"),
