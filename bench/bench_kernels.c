@@ -1,6 +1,7 @@
 /* Every operation that an update is made of, alone, on a model's own shapes: time a call, rate, and
  * what all its calls of an update add up to.
  *   bench_kernels [MODEL.gguf] [sequences] [tokens each] [precision: auto f32 bf16] [threads]
+ *                 [kernel: a part of its name, or all] [runs]
  * One JSON line a kernel, the median of its runs; the machine's own rates stand in the last one.
  * GB/s counts each operand once, as if the caches held nothing and everything needed. */
 #include <stdio.h>
@@ -14,7 +15,7 @@
 #include "support/roof.h"
 #include "tensor/ops.h"
 
-enum { RUNS = 9, LOGIT_ROWS = 256 };
+enum { MOST_RUNS = 9999, LOGIT_ROWS = 256 };
 
 typedef struct {
     ch_device *d;
@@ -30,6 +31,8 @@ typedef struct {
     float *x, *y, *dx, *w, *grads, *m1, *m2, *logits, *lse, *rstd, *part, *scratch, *cs, *target;
     ch_arena arena;
     double total_s;
+    const char *only; /* NULL: all */
+    int64_t runs;
 } bench;
 
 /* What is timed: run(b, shape), `calls` times an update. */
@@ -139,18 +142,20 @@ static void adamw(bench *b, const int64_t *s)
 
 static double time_of(bench *b, const kernel *k)
 {
-    double t[RUNS];
+    static double t[MOST_RUNS];
     k->run(b, k->shape);
-    for (int i = 0; i < RUNS; i++) {
+    for (int64_t i = 0; i < b->runs; i++) {
         double start = ch_now_s();
         k->run(b, k->shape);
         t[i] = ch_now_s() - start;
     }
-    return ch_median(t, RUNS);
+    return ch_median(t, b->runs);
 }
 
 static void show(bench *b, const kernel *k)
 {
+    if (b->only && !strstr(k->name, b->only))
+        return;
     double s = time_of(b, k);
     b->total_s += s * k->calls;
     printf("{\"kernel\": \"%s\", \"ms\": %.4f, \"gflops\": %.1f, \"gb_s\": %.2f, \"calls\": %.1f, "
@@ -298,8 +303,11 @@ int main(int argc, char **argv)
     const char *model = argc > 1 ? argv[1] : "models/SmolLM2-135M-Instruct.Q4_1.gguf";
     int64_t n = argc > 2 ? strtol(argv[2], NULL, 10) : 3;
     int64_t tokens = argc > 3 ? strtol(argv[3], NULL, 10) : 256;
-    if (n < 1 || tokens < 1 || n * tokens > 1 << 16) {
-        fputs("usage: bench_kernels [MODEL.gguf] [sequences] [tokens] [precision] [threads]\n",
+    b.only = argc > 6 && strcmp(argv[6], "all") ? argv[6] : NULL;
+    b.runs = argc > 7 ? strtol(argv[7], NULL, 10) : 9;
+    if (n < 1 || tokens < 1 || n * tokens > 1 << 16 || b.runs < 1 || b.runs > MOST_RUNS) {
+        fputs("usage: bench_kernels [MODEL.gguf] [sequences] [tokens] [precision] [threads] "
+              "[kernel] [runs]\n",
               stderr);
         return 2;
     }

@@ -33,6 +33,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   chorus_isa(cpu_avx2*.c -mavx2 -mfma -mf16c)
   chorus_isa(cpu_avx512*.c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma
              -mprefer-vector-width=512)
+  chorus_isa(cpu_avx512_bf16.c -mavx512bf16)
 endif()
 if(CHORUS_SANITIZE AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
   # gcc 12 puts 64-byte vectors into fake stack frames without aligning them

@@ -304,12 +304,12 @@ static void check_stores(const rig *r, const decode_case *c, const buf *k, const
         for (int64_t g = 0; g < c->G; g++)
             for (int64_t e = 0; e < Dp; e++) {
                 const double *x = c->qkv + i * W + (c->H + g) * c->D + e;
-                int64_t at = ref_value_at(c->slot[i], g, e, SLOTS, c->D);
+                int64_t at = ref_value_at(c->slot[i], g, e, SLOTS, c->D, r->bf16);
                 CHECK_(buf_at(v, at) == (e < c->D ? x[c->G * c->D] : 0));
                 n_v++;
                 if (e >= c->D)
                     continue;
-                CHECK_(buf_at(k, ref_key_at(c->slot[i], g, e, SLOTS, c->D)) == x[0]);
+                CHECK_(buf_at(k, ref_key_at(c->slot[i], g, e, SLOTS, c->D, r->bf16)) == x[0]);
                 n_k++;
             }
     for (int64_t i = 0; i < k->n; i++)

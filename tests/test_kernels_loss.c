@@ -222,7 +222,10 @@ static void check_to_act(rig *r, void *ctx)
                 continue;
             }
             uint16_t h = nearest_bf16(in[i]);
-            CHECK_(!memcmp((char *)y.p + (size_t)i * y.elem, r->bf16 ? (void *)&h : (void *)&in[i],
+            int denormal =
+                fpclassify(in[i]) == FP_SUBNORMAL; /* a CPU's own instruction makes it 0 */
+            CHECK_((r->bf16 && denormal && fabs(buf_at(&y, i)) == 0) ||
+                   !memcmp((char *)y.p + (size_t)i * y.elem, r->bf16 ? (void *)&h : (void *)&in[i],
                            y.elem));
         }
         buf_free(r, &y);

@@ -78,15 +78,17 @@ static ch_code choose_isa(ch_isa *isa, const cpu_facts *c, ch_err *e)
     return CH_OK;
 }
 
-static const ch_ops *choose_ops(ch_isa isa, int bf16)
+/* The avx512 kernels for bf16 need its instructions as well. */
+static const ch_ops *choose_ops(ch_isa isa, int bf16, const cpu_facts *c)
 {
 #ifdef __x86_64__
-    if (isa == CH_ISA_AVX512)
+    if (isa == CH_ISA_AVX512 && (!bf16 || c->bf16))
         return bf16 ? &ch_ops_avx512_bf16 : &ch_ops_avx512_f32;
-    if (isa == CH_ISA_AVX2)
+    if (isa != CH_ISA_PORTABLE)
         return bf16 ? &ch_ops_avx2_bf16 : &ch_ops_avx2_f32;
 #else
     (void)isa;
+    (void)c;
 #endif
     return bf16 ? &ch_ops_portable_bf16 : &ch_ops_portable_f32;
 }
@@ -114,7 +116,7 @@ ch_code ch_device_open(ch_device **out, ch_precision p, ch_isa isa, int threads,
     omp_set_dynamic(0);
     omp_set_num_threads(d->threads);
     d->precision = bf16 ? CH_PRECISION_BF16 : CH_PRECISION_F32;
-    d->ops = choose_ops(isa, bf16);
+    d->ops = choose_ops(isa, bf16, &c);
     snprintf(d->text, sizeof d->text, "%s, %s, %d thread%s, %s", bf16 ? "bf16" : "f32",
              isa_name[isa], d->threads, d->threads == 1 ? "" : "s", c.name);
     /* --isa holds for the kernels; bf16 products need all that oneDNN finds */
@@ -189,12 +191,12 @@ int64_t ch_attn_scratch(const ch_device *d, int64_t n_slots, int64_t H, int64_t 
 {
     (void)H;
     (void)G;
-    return 2 * n_slots * D + (1 + 2 * (int64_t)d->threads) * n_slots * pad16(D);
+    return 2 * n_slots * ((D + 1) / 2 * 2) + (1 + 2 * (int64_t)d->threads) * n_slots * pad16(D);
 }
 
 int64_t ch_kstore_elems(int64_t n_slots, int64_t G, int64_t D)
 {
-    return n_slots * G * D;
+    return n_slots * G * ((D + 1) / 2 * 2);
 }
 
 int64_t ch_vstore_elems(int64_t n_slots, int64_t G, int64_t D)

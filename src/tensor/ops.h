@@ -26,8 +26,9 @@ typedef struct {
 } ch_block;
 
 /* One attention call. A key row is a slot of the key/value store; in training slot = row.
- * Key store, per layer and key head: chunks of 16 keys, (D, 16) each; value store: (n_slots, Dp),
- * Dp = D rounded up to 16. n_slots is a multiple of 16. */
+ * Key store, per layer and key head: chunks of 16 keys, (D, 16) each, in bf16 (D/2, 16, 2); value
+ * store: (n_slots, Dp), in bf16 (n_slots/2, Dp, 2), Dp = D rounded up to 16. n_slots is a multiple
+ * of 16; an odd D is rounded up among keys. */
 typedef struct {
     int64_t N, H, G, D, n_slots;
     const ch_tile *tiles;

@@ -130,16 +130,17 @@ void ref_adamw(double *w, double *m, double *v, const double *g, int64_t n, cons
     }
 }
 
-int64_t ref_key_at(int64_t s, int64_t g, int64_t e, int64_t n_slots, int64_t D)
+int64_t ref_key_at(int64_t s, int64_t g, int64_t e, int64_t n_slots, int64_t D, int bf16)
 {
-    int64_t chunk = s / 16, within = s % 16;
-    return g * n_slots * D + chunk * (D * 16) + e * 16 + within;
+    int64_t chunk = s / 16, key = s % 16, deep = bf16 ? (D + 1) / 2 * 2 : D;
+    int64_t within = bf16 ? e / 2 * 32 + key * 2 + e % 2 : e * 16 + key;
+    return g * n_slots * deep + chunk * deep * 16 + within;
 }
 
-int64_t ref_value_at(int64_t s, int64_t g, int64_t e, int64_t n_slots, int64_t D)
+int64_t ref_value_at(int64_t s, int64_t g, int64_t e, int64_t n_slots, int64_t D, int bf16)
 {
     int64_t Dp = (D + 15) / 16 * 16;
-    return (g * n_slots + s) * Dp + e;
+    return g * n_slots * Dp + (bf16 ? s / 2 * 2 * Dp + e * 2 + s % 2 : s * Dp + e);
 }
 
 double ref_dot(const double *a, const double *b, int64_t n)

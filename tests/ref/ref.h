@@ -48,8 +48,8 @@ typedef struct {
 void ref_adamw(double *w, double *m, double *v, const double *g, int64_t n, const ref_adam *a);
 
 /* Where element e of slot s, key head g stands in the key store and in the value store. */
-int64_t ref_key_at(int64_t s, int64_t g, int64_t e, int64_t n_slots, int64_t D);
-int64_t ref_value_at(int64_t s, int64_t g, int64_t e, int64_t n_slots, int64_t D);
+int64_t ref_key_at(int64_t s, int64_t g, int64_t e, int64_t n_slots, int64_t D, int bf16);
+int64_t ref_value_at(int64_t s, int64_t g, int64_t e, int64_t n_slots, int64_t D, int bf16);
 
 /* Sum of a[i] * b[i]: the loss whose gradient by a is b. */
 double ref_dot(const double *a, const double *b, int64_t n);
