@@ -43,7 +43,7 @@ typedef struct {
     int64_t n_lanes;
     int32_t *free_base;
     int64_t n_free;
-    int32_t ids[PIECE + 32], pos[PIECE + 32], slot[PIECE + 32], lrows[CH_LOGIT_ROWS];
+    int32_t ids[CH_LOGIT_ROWS], pos[CH_LOGIT_ROWS], slot[PIECE], lrows[CH_LOGIT_ROWS];
     float lse[CH_LOGIT_ROWS];
     pick *picks;        /* n */
     ch_option *options; /* V for each thread */
@@ -108,21 +108,18 @@ static void read_piece(gen *g, int64_t wave, int64_t a, int64_t b, const int32_t
                        int64_t r0, int64_t r1)
 {
     ch_forest *f = &g->forest;
-    int64_t n = b - a, pad = (n + 31) / 32 * 32, n_l = 0;
+    int64_t n = b - a, n_l = 0;
     pick *p = g->picks;
     ch_forest_plan(f, a, b, &g->plan, ch_tile_rows(g->z->H, g->z->G));
-    for (int64_t i = 0; i < pad; i++) {
-        g->ids[i] = i < n ? f->ids[a + i] : -1;
-        g->pos[i] = i < n ? f->pos[a + i] : 0;
+    for (int64_t i = 0; i < n; i++)
         g->slot[i] = (int32_t)(a + i);
-    }
     for (int64_t i = r0; i < r1; i++) {
         int32_t row = (int32_t)(f->leaf[by_leaf[i]] - a);
         if (!n_l || g->lrows[n_l - 1] != row)
             g->lrows[n_l++] = row;
         p[i - r0] = (pick){.req = wave + by_leaf[i], .row = (int32_t)n_l - 1};
     }
-    ch_rows rows = {pad, n, g->ids, g->pos, g->slot, &g->plan, g->lrows, n_l};
+    ch_rows rows = {n, n, f->ids + a, f->pos + a, g->slot, &g->plan, g->lrows, n_l};
     const float *logits = ch_net_decode(g->net, &rows);
     if (!n_l)
         return;
@@ -174,7 +171,7 @@ static ch_code read_prompts(gen *g, int64_t wave, int64_t n, ch_err *e)
  */
 static void decode_step(gen *g, int64_t wave)
 {
-    int64_t n = g->n_lanes, pad = n <= CH_FEW ? n : (n + 7) / 8 * 8;
+    int64_t n = g->n_lanes;
     pick *p = g->picks;
     ch_plan_clear(&g->plan);
     for (int64_t i = 0; i < n; i++) {
@@ -190,12 +187,8 @@ static void decode_step(gen *g, int64_t wave)
         g->lrows[i] = (int32_t)i;
         p[i] = (pick){.req = l->req, .row = (int32_t)i};
     }
-    for (int64_t i = n; i < pad; i++) {
-        g->ids[i] = -1;
-        g->pos[i] = g->slot[i] = 0;
-    }
     ch_plan_tiles(&g->plan, ch_tile_rows(g->z->H, g->z->G));
-    ch_rows rows = {pad, n, g->ids, g->pos, g->slot, &g->plan, g->lrows, n};
+    ch_rows rows = {n, n, g->ids, g->pos, g->slot, &g->plan, g->lrows, n};
     const float *logits = ch_net_decode(g->net, &rows);
     choose_all(g, logits, n, n);
     int64_t keep = 0;

@@ -490,8 +490,7 @@ const float *ch_net_decode(ch_net *t, const ch_rows *r)
     trunk(t, r);
     if (!r->n_lrows)
         return NULL;
-    int64_t n_pad = r->n_lrows <= CH_FEW ? r->n_lrows : (r->n_lrows + 7) / 8 * 8;
-    t->op->gather(t->xl, t->n, r->lrows, r->n_lrows, n_pad, z->C);
-    apply(t, t->logits, 1, t->xl, head_matrix(t), n_pad);
+    t->op->gather(t->xl, t->n, r->lrows, r->n_lrows, r->n_lrows, z->C);
+    apply(t, t->logits, 1, t->xl, head_matrix(t), r->n_lrows);
     return t->logits;
 }

@@ -34,9 +34,9 @@ void ch_net_backward(ch_net *net, const ch_forest *f, const float *dlogp, float 
 void ch_net_learn(ch_net *net, const ch_forest *f, const float *dlogp, float *logp, float *grads,
                   int add);
 
-/* Generation: n rows (up to CH_FEW, or a multiple of 8; ghosts id -1 at the end) at slots slot[i]
- * of the store. Returns the logits (n_lrows, V) of rows lrows[i], valid until the next call;
- * n_lrows <= CH_LOGIT_ROWS, 0: only fill the store. */
+/* Generation: n rows (n_real, then ghosts with id -1) at slots slot[i] of the store. Returns the
+ * logits (n_lrows, V) of rows lrows[i], valid until the next call; n_lrows <= CH_LOGIT_ROWS, 0:
+ * only fill the store. */
 enum { CH_LOGIT_ROWS = 128 };
 typedef struct {
     int64_t n, n_real;

@@ -165,7 +165,7 @@ ch_gemm_cache *ch_device_gemm(ch_device *d)
 void ch_cpu_gemm(ch_device *d, void *c, int c_f32, const void *a, int ta, const void *b, int tb,
                  int64_t M, int64_t N, int64_t K, int add)
 {
-    if (tb == CH_PACKED && M <= CH_FEW && !ta && !add)
+    if (tb == CH_PACKED && M <= CH_FEW && K % 2 == 0 && !ta && !add)
         d->ops->gemm_few(d, c, c_f32, a, b, M, N, K);
     else
         ch_gemm_run(d->gemm, d->precision == CH_PRECISION_BF16, c, c_f32, a, ta, b, tb, M, N, K,

@@ -45,8 +45,8 @@ typedef struct {
 
 /* How the right side of a product is stored: (K,N), (N,K), or as `pack` lays it out. */
 enum { CH_PLAIN = 0, CH_TURNED = 1, CH_PACKED = 2 };
-/* Products with a packed right side of up to so many rows need no padding. */
-enum { CH_FEW = 8 };
+/* Rows of a left side that a core's cache holds beside a panel of a packed right side. */
+enum { CH_FEW = 512 };
 
 typedef struct ch_ops {
     /* c (M,N) = op(a) op(b), or += when add. a, b act; c f32 when c_f32, else act. ta: a is stored
@@ -58,7 +58,7 @@ typedef struct ch_ops {
     size_t (*packed_bytes)(ch_device *d, int64_t N, int64_t K);
     /* out = w f32, (K,N) or turned, rounded to act and packed. */
     void (*pack)(ch_device *d, void *out, const float *w, int tb, int64_t N, int64_t K);
-    /* gemm's way for M <= CH_FEW with b packed: c = a b, bound by reading b once. */
+    /* gemm's way for M <= CH_FEW with b packed and an even K: c = a b, reading b once. */
     void (*gemm_few)(ch_device *d, void *c, int c_f32, const void *a, const void *b, int64_t M,
                      int64_t N, int64_t K);
 
