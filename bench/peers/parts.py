@@ -10,7 +10,7 @@ MODEL = "models/SmolLM2-135M-Instruct.Q4_1.gguf"
 RECIPE = "examples/demo/demo.yaml"
 PEERS = ROOT / "bench/peers"
 TRAIN = ["eager-f32", "eager-autocast", "eager-bf16", "compile-f32", "compile-autocast",
-         "compile-bf16", "eager-f32 chunked", "compile-f32 chunked"]
+         "compile-bf16", "compile-f32 chunked", "compile-autocast chunked"]
 FOREST = ["eager-f32", "eager-f32 micro {half}", "compile-f32", "compile-autocast"]
 
 

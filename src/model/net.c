@@ -1,212 +1,8 @@
-#include "model/net.h"
-
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "model/net_internal.h"
 #include "model/weights.h"
-#include "tensor/ops.h"
-
-/* What forward leaves for backward; when nothing is kept, all layers share one. */
-typedef struct {
-    float *x, *xm, *rstd1, *rstd2, *lse; /* residual before attention and before the MLP (N,C) */
-    void *qkv, *o, *gu;                  /* (N,(H+2G)D), (N,HD), (N,2F) */
-    void *k, *v;                         /* stores */
-} saved;
-
-/* A matrix (rows outputs, cols inputs) of the masters and this workspace's copy of it, if any. */
-typedef struct {
-    int64_t at, rows, cols;
-    void *copy;
-    int packed;
-} weight_at;
-/* In training the head's gradient is added to once a chunk: as long as all the layers' work on
- * so many rows. */
-enum { TRAIN_LOGIT_ROWS = 256 };
-enum { QKV, WO, GATE_UP, DOWN, N_MATRICES };
-
-struct ch_net {
-    ch_model *m;
-    ch_device *d;
-    const ch_ops *op;
-    ch_net_use use;
-    int64_t max_rows, n_slots;
-    ch_arena arena;
-    saved *layer;
-    float *y; /* (N,C): what attention or MLP adds to the residual */
-    float *x_out, *rstd_out, *dx, *part, *scratch, *cs;
-    void *n, *h; /* (N,C), (N,F) */
-    void *dxa, *dqkv, *dgu, *dh, *dn;
-    void *xl, *dxl, *dlogits; /* head: gathered rows, a chunk of logits */
-    float *logits, *lse;
-    int64_t chunk;   /* rows of logits at a time */
-    int kept_logits; /* the only chunk still stands in logits */
-    weight_at *w;    /* N_MATRICES a layer, and the head */
-    int64_t w_version, n_pos;
-    const void *kept_forest;
-};
-
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t pad16(int64_t n)
-{
-    return (n + 15) / 16 * 16;
-}
-
-static void layout_layer(ch_net *t, saved *s, const ch_dims *z, ch_arena *a)
-{
-    size_t N = (size_t)t->max_rows, C = (size_t)z->C, act = t->op->act_bytes;
-    s->x = ch_take(a, N * C, sizeof(float));
-    s->xm = ch_take(a, N * C, sizeof(float));
-    s->rstd1 = ch_take(a, N, sizeof(float));
-    s->rstd2 = ch_take(a, N, sizeof(float));
-    s->lse = ch_take(a, N * (size_t)z->H, sizeof(float));
-    s->qkv = ch_take(a, N * (size_t)((z->H + 2 * z->G) * z->D), act);
-    s->o = ch_take(a, N * (size_t)(z->H * z->D), act);
-    s->gu = ch_take(a, N * (size_t)(2 * z->F), act);
-}
-
-static void layout_stores(ch_net *t, saved *s, const ch_dims *z, ch_arena *a)
-{
-    s->k = ch_take(a, (size_t)ch_kstore_elems(t->n_slots, z->G, z->D), t->op->act_bytes);
-    s->v = ch_take(a, (size_t)ch_vstore_elems(t->n_slots, z->G, z->D), t->op->act_bytes);
-}
-
-static void layout_backward(ch_net *t, const ch_dims *z, ch_arena *a)
-{
-    size_t N = (size_t)t->max_rows, C = (size_t)z->C, act = t->op->act_bytes;
-    t->dx = ch_take(a, N * C, sizeof(float));
-    t->dxa = act == sizeof(float) ? t->dx : ch_take(a, N * C, act);
-    t->dqkv = ch_take(a, N * (size_t)((z->H + 2 * z->G) * z->D), act);
-    t->dgu = ch_take(a, N * (size_t)(2 * z->F), act);
-    t->dh = ch_take(a, N * (size_t)z->F, act);
-    t->dn = ch_take(a, N * (size_t)(z->H * z->D > z->C ? z->H * z->D : z->C), act);
-    t->dlogits = act == sizeof(float) ? (void *)t->logits /* written over them */
-                                      : ch_take(a, (size_t)t->chunk * (size_t)z->V, act);
-    t->dxl = ch_take(a, N * C, act);
-    t->scratch = ch_take(a, (size_t)ch_attn_scratch(t->d, t->n_slots, z->H, z->G, z->D), 4);
-}
-
-static void place(ch_net *t, weight_at *w, int64_t at, int64_t rows, int64_t cols, ch_arena *a)
-{
-    *w = (weight_at){.at = at, .rows = rows, .cols = cols};
-    size_t bytes = t->use == CH_NET_TRAIN ? 0 : t->op->packed_bytes(t->d, rows, cols);
-    w->packed = bytes > 0;
-    if (bytes)
-        w->copy = ch_take(a, bytes, 1);
-    else if (t->op->act_bytes != sizeof(float))
-        w->copy = ch_take(a, (size_t)(rows * cols), t->op->act_bytes);
-}
-
-/* Copies of the matrices as the products like them best: packed where weights are only read, in the
- * activations' type otherwise; f32 training reads the masters themselves. */
-static void layout_weights(ch_net *t, const ch_dims *z, ch_arena *a)
-{
-    const ch_layout *at = ch_model_layout(t->m);
-    int64_t HD = z->H * z->D, Q = (z->H + 2 * z->G) * z->D;
-    for (int64_t l = 0; l < z->L; l++) {
-        weight_at *w = t->w + l * N_MATRICES;
-        place(t, w + QKV, at->layer[l].qkv, Q, z->C, a);
-        place(t, w + WO, at->layer[l].wo, z->C, HD, a);
-        place(t, w + GATE_UP, at->layer[l].gate_up, 2 * z->F, z->C, a);
-        place(t, w + DOWN, at->layer[l].down, z->C, z->F, a);
-    }
-    place(t, t->w + z->L * N_MATRICES, at->head, z->V, z->C, a);
-}
-
-static void layout(ch_net *t, ch_arena *a)
-{
-    const ch_dims *z = ch_model_dims(t->m);
-    size_t N = (size_t)t->max_rows, C = (size_t)z->C, act = t->op->act_bytes;
-    for (int64_t l = 0; l < z->L; l++) {
-        saved *s = t->layer + l;
-        if (t->use == CH_NET_TRAIN || l == 0)
-            layout_layer(t, s, z, a);
-        else
-            *s = t->layer[0];
-        if (t->use == CH_NET_GENERATE || l == 0)
-            layout_stores(t, s, z, a);
-        else
-            s->k = t->layer[0].k, s->v = t->layer[0].v;
-    }
-    t->x_out = ch_take(a, N * C, sizeof(float));
-    t->rstd_out = ch_take(a, N, sizeof(float));
-    t->n = ch_take(a, N * C, act);
-    t->y = ch_take(a, N * C, sizeof(float));
-    t->h = ch_take(a, N * (size_t)z->F, act);
-    t->part = ch_take(a, (size_t)ch_device_threads(t->d) * C, sizeof(float));
-    t->xl = ch_take(a, (t->use == CH_NET_GENERATE ? (size_t)CH_LOGIT_ROWS : N) * C, act);
-    t->logits = ch_take(a, (size_t)t->chunk * (size_t)z->V, sizeof(float));
-    t->lse = ch_take(a, N, sizeof(float));
-    if (t->use == CH_NET_TRAIN)
-        layout_backward(t, z, a);
-    layout_weights(t, z, a);
-}
-
-static void set_up(ch_net *t, ch_model *m, ch_net_use use, int64_t max_rows, int64_t n_slots)
-{
-    *t = (ch_net){.m = m, .d = ch_model_device(m), .use = use, .w_version = -1};
-    t->op = ch_device_ops(t->d);
-    t->max_rows = (max_rows + 31) / 32 * 32;
-    t->chunk = use == CH_NET_TRAIN ? min64(TRAIN_LOGIT_ROWS, t->max_rows) : CH_LOGIT_ROWS;
-    t->n_slots = use == CH_NET_GENERATE ? pad16(n_slots) : t->max_rows;
-    t->layer = ch_new((size_t)ch_model_dims(m)->L, sizeof *t->layer);
-    t->w = ch_new((size_t)ch_model_dims(m)->L * N_MATRICES + 1, sizeof *t->w);
-}
-
-int64_t ch_net_bytes(const ch_model *m, ch_net_use use, int64_t max_rows, int64_t n_slots)
-{
-    union {
-        const ch_model *in;
-        ch_model *io;
-    } u = {.in = m}; /* only measured */
-    ch_net t;
-    ch_arena a = {0};
-    set_up(&t, u.io, use, max_rows, n_slots);
-    layout(&t, &a);
-    free(t.layer);
-    free(t.w);
-    return (int64_t)a.used;
-}
-
-ch_code ch_net_new(ch_net **net, ch_model *m, ch_net_use use, int64_t max_rows, int64_t n_slots,
-                   ch_err *e)
-{
-    ch_net *t = ch_new(1, sizeof *t);
-    *net = NULL;
-    set_up(t, m, use, max_rows, n_slots);
-    layout(t, &t->arena);
-    ch_code c = ch_arena_alloc(&t->arena, "the network's workspace", e);
-    if (c != CH_OK) {
-        free(t->layer);
-        free(t->w);
-        free(t);
-        return c;
-    }
-    layout(t, &t->arena);
-    *net = t;
-    return CH_OK;
-}
-
-void ch_net_free(ch_net *t)
-{
-    if (!t)
-        return;
-    ch_arena_free(&t->arena);
-    free(t->layer);
-    free(t->w);
-    free(t->cs);
-    free(t);
-}
-
-int64_t ch_net_max_rows(const ch_net *t)
-{
-    return t->max_rows;
-}
 
 /* Cosines and sines of every position up to the largest asked for. */
 static void need_positions(ch_net *t, const int32_t *pos, int64_t n)
@@ -228,22 +24,6 @@ static void need_positions(ch_net *t, const int32_t *pos, int64_t n)
             t->cs[(p * half + i) * 2] = (float)cos(a);
             t->cs[(p * half + i) * 2 + 1] = (float)sin(a);
         }
-}
-
-/* Makes the copies again when the masters changed. */
-static void renew_weights(ch_net *t)
-{
-    const float *W = ch_model_weights(t->m);
-    if (t->w_version == ch_model_version(t->m))
-        return;
-    for (int64_t i = 0; i <= ch_model_dims(t->m)->L * N_MATRICES; i++) {
-        weight_at *w = t->w + i;
-        if (w->packed)
-            t->op->pack(t->d, w->copy, W + w->at, CH_TURNED, w->rows, w->cols);
-        else if (w->copy)
-            t->op->to_act(w->copy, W + w->at, w->rows * w->cols);
-    }
-    t->w_version = ch_model_version(t->m);
 }
 
 /* y (n, rows) = x (n, cols) W^T. */
@@ -284,43 +64,72 @@ static ch_attn attn_call(const ch_net *t, const ch_plan *p, int64_t N, int64_t n
                      .n_real = n_real};
 }
 
-/* One layer; x_next is the residual that it hands on. */
-static void layer_forward(ch_net *t, int64_t l, const ch_rows *r, const ch_attn *at)
+/* A layer up to what its rows may attend to. */
+static void project(ch_net *t, int64_t l, const ch_rows *r, const ch_attn *at)
 {
     const ch_dims *z = ch_model_dims(t->m);
-    const ch_layer_at *w = ch_model_layout(t->m)->layer + l;
-    const float *W = ch_model_weights(t->m);
+    const float *w = ch_model_weights(t->m) + ch_model_layout(t->m)->layer[l].attn_norm;
     const ch_ops *op = t->op;
     saved *s = t->layer + l;
-    int64_t N = r->n, C = z->C;
-    op->add_norm(s->x, t->n, s->rstd1, l ? t->layer[l - 1].xm : s->x, l ? t->y : NULL,
-                 W + w->attn_norm, N, C, z->norm_eps);
-    apply(t, s->qkv, 0, t->n, matrix(t, l, QKV), N);
-    op->rope(s->qkv, t->cs, r->pos, N, z->H, z->G, z->D, z->n_rot, 0);
+    op->add_norm(s->x, t->n, s->rstd1, l ? t->layer[l - 1].xm : s->x, l ? t->y : NULL, w, r->n,
+                 z->C, z->norm_eps);
+    apply(t, s->qkv, 0, t->n, matrix(t, l, QKV), r->n);
+    op->rope(s->qkv, t->cs, r->pos, r->n, z->H, z->G, z->D, z->n_rot, 0);
     op->kv_store(s->k, s->v, s->qkv, r->slot, at);
-    op->attention(t->d, s->o, t->use == CH_NET_TRAIN ? s->lse : NULL, s->qkv, s->k, s->v, at);
-    apply(t, t->y, 1, s->o, matrix(t, l, WO), N);
-    op->add_norm(s->xm, t->n, s->rstd2, s->x, t->y, W + w->ffn_norm, N, C, z->norm_eps);
-    apply(t, s->gu, 0, t->n, matrix(t, l, GATE_UP), N);
-    op->swiglu(t->h, s->gu, N, z->F);
-    apply(t, t->y, 1, t->h, matrix(t, l, DOWN), N);
 }
 
-/* Trunk over all rows; leaves the normalised output in t->n. */
+/* The rest of it for n rows, from the residual x and the heads' outputs o; xm and y are left. */
+static void feed_forward(ch_net *t, int64_t l, const float *x, const void *o, int64_t n)
+{
+    const ch_dims *z = ch_model_dims(t->m);
+    const float *w = ch_model_weights(t->m) + ch_model_layout(t->m)->layer[l].ffn_norm;
+    const ch_ops *op = t->op;
+    saved *s = t->layer + l;
+    apply(t, t->y, 1, o, matrix(t, l, WO), n);
+    op->add_norm(s->xm, t->n, s->rstd2, x, t->y, w, n, z->C, z->norm_eps);
+    apply(t, s->gu, 0, t->n, matrix(t, l, GATE_UP), n);
+    op->swiglu(t->h, s->gu, n, z->F);
+    apply(t, t->y, 1, t->h, matrix(t, l, DOWN), n);
+}
+
+/* The last layer where nothing is kept for backward: only rows that have logits go on. */
+static void last_layer(ch_net *t, int64_t l, const ch_rows *r, const ch_attn *at)
+{
+    const ch_dims *z = ch_model_dims(t->m);
+    int64_t HD = z->H * z->D, floats = z->C * (int64_t)(sizeof(float) / t->op->act_bytes);
+    saved *s = t->layer + l;
+    project(t, l, r, at);
+    if (!r->n_lrows)
+        return;
+    t->op->attention(t->d, s->o, NULL, s->qkv, s->k, s->v, at);
+    t->op->gather(s->qkv, s->o, r->lrows, r->n_lrows, r->n_lrows, HD); /* qkv was read */
+    t->op->gather(s->xm, s->x, r->lrows, r->n_lrows, r->n_lrows, floats);
+    feed_forward(t, l, s->xm, s->qkv, r->n_lrows);
+}
+
+/* All layers; leaves the normalised output in t->n, of all rows in training, of lrows otherwise. */
 static void trunk(ch_net *t, const ch_rows *r)
 {
     const ch_dims *z = ch_model_dims(t->m);
     const ch_layout *at = ch_model_layout(t->m);
     const float *W = ch_model_weights(t->m);
+    int64_t last = z->L - 1, keeps = t->use == CH_NET_TRAIN;
     CH_MUST(r->n <= t->max_rows);
     need_positions(t, r->pos, r->n);
-    renew_weights(t);
+    ch_net_renew(t);
     ch_attn call = attn_call(t, r->plan, r->n, r->n_real);
     t->op->embed(t->layer[0].x, W + at->embed, r->ids, r->n, z->C);
-    for (int64_t l = 0; l < z->L; l++)
-        layer_forward(t, l, r, &call);
-    t->op->add_norm(t->x_out, t->n, t->rstd_out, t->layer[z->L - 1].xm, t->y, W + at->out_norm,
-                    r->n, z->C, z->norm_eps);
+    for (int64_t l = 0; l < last + keeps; l++) {
+        saved *s = t->layer + l;
+        project(t, l, r, &call);
+        t->op->attention(t->d, s->o, keeps ? s->lse : NULL, s->qkv, s->k, s->v, &call);
+        feed_forward(t, l, s->x, s->o, r->n);
+    }
+    if (!keeps)
+        last_layer(t, last, r, &call);
+    int64_t n = keeps ? r->n : r->n_lrows;
+    t->op->add_norm(t->x_out, t->n, t->rstd_out, t->layer[last].xm, t->y, W + at->out_norm, n, z->C,
+                    z->norm_eps);
 }
 
 static void *rows_at(const ch_net *t, void *x, int64_t row)
@@ -328,17 +137,18 @@ static void *rows_at(const ch_net *t, void *x, int64_t row)
     return (char *)x + (size_t)(row * ch_model_dims(t->m)->C) * t->op->act_bytes;
 }
 
-/* Gathered rows that the head sees, padded. */
+/* Gathered rows that the head sees, padded for the products of training. */
 static int64_t head_rows(const ch_net *t, const ch_forest *f)
 {
-    return min64(pad16(f->n_lrows), t->max_rows);
+    return t->use == CH_NET_TRAIN ? min64(pad16(f->n_lrows), t->max_rows) : f->n_lrows;
 }
 
 /* Logits and their log-sum-exp of the chunk of gathered rows from a on; returns its padded rows. */
 static int64_t head(ch_net *t, const ch_forest *f, int64_t a)
 {
     int64_t n = min64(t->chunk, f->n_lrows - a), np = min64(pad16(n), head_rows(t, f) - a);
-    apply(t, t->logits, 1, rows_at(t, t->xl, a), head_matrix(t), np);
+    apply(t, t->logits, 1, rows_at(t, t->use == CH_NET_TRAIN ? t->xl : t->n, a), head_matrix(t),
+          np);
     t->op->logsumexp(t->lse + a, t->logits, n, ch_model_dims(t->m)->V);
     return np;
 }
@@ -373,10 +183,16 @@ static void head_back(ch_net *t, const ch_forest *f, int64_t a, int64_t np, cons
 /* The trunk, and the rows that have targets gathered. */
 static void forward(ch_net *t, const ch_forest *f)
 {
-    ch_rows r = {
-        .n = f->n_pad, .n_real = f->n_rows, .ids = f->ids, .pos = f->pos, .plan = &f->plan};
+    ch_rows r = {.n = f->n_pad,
+                 .n_real = f->n_rows,
+                 .ids = f->ids,
+                 .pos = f->pos,
+                 .plan = &f->plan,
+                 .lrows = f->lrows,
+                 .n_lrows = f->n_lrows};
     trunk(t, &r);
-    t->op->gather(t->xl, t->n, f->lrows, f->n_lrows, head_rows(t, f), ch_model_dims(t->m)->C);
+    if (t->use == CH_NET_TRAIN)
+        t->op->gather(t->xl, t->n, f->lrows, f->n_lrows, head_rows(t, f), ch_model_dims(t->m)->C);
     t->kept_forest = f;
 }
 
@@ -485,12 +301,10 @@ void ch_net_learn(ch_net *t, const ch_forest *f, const float *dlogp, float *logp
 
 const float *ch_net_decode(ch_net *t, const ch_rows *r)
 {
-    const ch_dims *z = ch_model_dims(t->m);
     CH_MUST(t->use == CH_NET_GENERATE && r->n_lrows <= CH_LOGIT_ROWS);
     trunk(t, r);
     if (!r->n_lrows)
         return NULL;
-    t->op->gather(t->xl, t->n, r->lrows, r->n_lrows, r->n_lrows, z->C);
-    apply(t, t->logits, 1, t->xl, head_matrix(t), r->n_lrows);
+    apply(t, t->logits, 1, t->n, head_matrix(t), r->n_lrows);
     return t->logits;
 }
