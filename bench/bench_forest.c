@@ -222,6 +222,7 @@ static ch_code time_answers(bench *b, const ch_request *req, int64_t n, ch_answe
     ch_roof *roof = ch_roof_new(b->s.base, 512);
     double all = (double)ch_roof_weights(b->s.base, 1),
            trunk = (double)ch_roof_weights(b->s.base, 0);
+    ch_roof_gemm(roof); /* fresh pages */
     double gemm = ch_roof_gemm(roof);
     /* A prompt needs the head once; a written token is one row of everything, but each answer's
      * first comes out of its prompt. */

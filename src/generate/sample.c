@@ -4,13 +4,17 @@
 #include "base/rng.h"
 #include "generate/internal.h"
 
+/* The first of the largest. */
 static int32_t greedy(const float *x, int64_t V)
 {
-    int64_t best = 0;
+    float top = x[0];
+#pragma omp simd reduction(max : top)
     for (int64_t i = 1; i < V; i++)
-        if (x[i] > x[best])
-            best = i;
-    return (int32_t)best;
+        top = x[i] > top ? x[i] : top;
+    for (int64_t i = 0; i < V; i++)
+        if (x[i] == top)
+            return (int32_t)i;
+    return 0;
 }
 
 static int by_p(const void *a, const void *b)
