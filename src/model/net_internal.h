@@ -21,7 +21,7 @@ typedef struct {
 } weight_at;
 /* In training the head's gradient is added to once a chunk: as long as all the layers' work on
  * so many rows. */
-enum { TRAIN_LOGIT_ROWS = 384 };
+enum { TRAIN_LOGIT_ROWS = 256 };
 enum { QKV, WO, GATE_UP, DOWN, N_MATRICES };
 
 struct ch_net {
