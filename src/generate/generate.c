@@ -52,6 +52,12 @@ typedef struct {
     int shows;
 } gen;
 
+/* Own keys of a lane stand in chunks of the store (tensor/ops.h) that no other has. */
+static int64_t whole_chunks(int64_t slots)
+{
+    return (slots + 15) / 16 * 16;
+}
+
 static ch_answer *answer_of(gen *g, int64_t sorted)
 {
     return g->out + g->order[sorted];
@@ -187,7 +193,10 @@ static void decode_step(gen *g, int64_t wave)
         g->lrows[i] = (int32_t)i;
         p[i] = (pick){.req = l->req, .row = (int32_t)i};
     }
-    ch_plan_tiles(&g->plan, ch_tile_rows(g->z->H, g->z->G));
+    int64_t rows_of_tile = ch_tile_rows(g->z->H, g->z->G);
+    if (rows_of_tile > (n + 3) / 4)
+        rows_of_tile = (n + 3) / 4; /* tiles enough for all threads */
+    ch_plan_tiles(&g->plan, rows_of_tile);
     ch_rows rows = {n, n, g->ids, g->pos, g->slot, &g->plan, g->lrows, n};
     const float *logits = ch_net_decode(g->net, &rows);
     choose_all(g, logits, n, n);
@@ -210,7 +219,7 @@ static ch_code decode(gen *g, int64_t wave, int64_t n, ch_err *e)
     int64_t next = wave;
     g->n_lanes = g->n_free = 0;
     for (int64_t i = g->batch - 1; i >= 0; i--)
-        g->free_base[g->n_free++] = (int32_t)(g->forest.n_rows + i * g->longest);
+        g->free_base[g->n_free++] = (int32_t)(whole_chunks(g->forest.n_rows) + i * g->longest);
     for (;;) {
         for (; next < wave + n && g->n_free; next++)
             if (!answer_of(g, next)->text)
@@ -270,7 +279,8 @@ static void prepare(gen *g, const ch_gen_opts *o, int64_t *max_rows, int64_t *n_
     g->picks = ch_new(n, sizeof *g->picks);
     int64_t threads = ch_device_threads(ch_model_device(g->m));
     g->options = ch_new((size_t)(threads * g->z->V), sizeof *g->options);
-    *n_slots = most + g->batch * g->longest;
+    g->longest = whole_chunks(g->longest);
+    *n_slots = whole_chunks(most) + g->batch * g->longest;
 }
 
 static ch_code check(const ch_model *m, const ch_request *req, int64_t n, ch_err *e)

@@ -100,8 +100,8 @@ static void split(ch_plan *p, const part *x, const int32_t *lcp, int32_t lo, int
 {
     if (hi - lo == 1) {
         add_keys(p, x + lo, from, INT32_MAX, x[lo].q0, x[lo].q1);
-        int32_t slot = x[lo].of->slot0 + (x[lo].q0 - x[lo].of->q0);
-        add_block(p, x[lo].q0, x[lo].q1, slot, slot + (x[lo].q1 - x[lo].q0), 1);
+        int32_t slot = x[lo].of->slot0 + (x[lo].q0 - x[lo].of->q0), n = x[lo].q1 - x[lo].q0;
+        add_block(p, x[lo].q0, x[lo].q1, slot, slot + n, n > 1);
         return;
     }
     int32_t shared = INT32_MAX;
