@@ -92,44 +92,55 @@ static void feed_forward(ch_net *t, int64_t l, const float *x, const void *o, in
     apply(t, t->y, 1, t->h, matrix(t, l, DOWN), n);
 }
 
-/* The last layer where nothing is kept for backward: only rows that have logits go on. */
-static void last_layer(ch_net *t, int64_t l, const ch_rows *r, const ch_attn *at)
+/* Rows that go on from the last layer's attention, padded for the products of training. */
+static int64_t late_rows(const ch_net *t, int64_t n_lrows)
 {
-    const ch_dims *z = ch_model_dims(t->m);
-    int64_t HD = z->H * z->D, floats = z->C * (int64_t)(sizeof(float) / t->op->act_bytes);
-    saved *s = t->layer + l;
-    project(t, l, r, at);
-    if (!r->n_lrows)
-        return;
-    t->op->attention(t->d, s->o, NULL, s->qkv, s->k, s->v, at);
-    t->op->gather(s->qkv, s->o, r->lrows, r->n_lrows, r->n_lrows, HD); /* qkv was read */
-    t->op->gather(s->xm, s->x, r->lrows, r->n_lrows, r->n_lrows, floats);
-    feed_forward(t, l, s->xm, s->qkv, r->n_lrows);
+    return t->use == CH_NET_TRAIN ? min64(pad16(n_lrows), t->max_rows) : n_lrows;
 }
 
-/* All layers; leaves the normalised output in t->n, of all rows in training, of lrows otherwise. */
+/* y = rows of an f32 matrix. */
+static void gather_floats(const ch_net *t, float *y, const float *x, const ch_rows *r, int64_t n)
+{
+    int64_t C = ch_model_dims(t->m)->C * (int64_t)(sizeof *y / t->op->act_bytes);
+    t->op->gather(y, x, r->lrows, r->n_lrows, n, C);
+}
+
+/* The last layer: behind its attention, only rows that have logits go on. */
+static void last_layer(ch_net *t, const ch_rows *r, const ch_attn *at)
+{
+    const ch_dims *z = ch_model_dims(t->m);
+    int64_t n = late_rows(t, r->n_lrows);
+    saved *s = t->layer + z->L - 1;
+    project(t, z->L - 1, r, at);
+    if (!r->n_lrows)
+        return;
+    t->op->attention(t->d, s->o, t->use == CH_NET_TRAIN ? s->lse : NULL, s->qkv, s->k, s->v, at);
+    t->op->gather(t->ol, s->o, r->lrows, r->n_lrows, n, z->H * z->D);
+    gather_floats(t, s->xm, s->x, r, n);
+    feed_forward(t, z->L - 1, s->xm, t->ol, n);
+}
+
+/* All layers; leaves the normalised output of the late rows in t->n. */
 static void trunk(ch_net *t, const ch_rows *r)
 {
     const ch_dims *z = ch_model_dims(t->m);
     const ch_layout *at = ch_model_layout(t->m);
     const float *W = ch_model_weights(t->m);
-    int64_t last = z->L - 1, keeps = t->use == CH_NET_TRAIN;
     CH_MUST(r->n <= t->max_rows);
     need_positions(t, r->pos, r->n);
     ch_net_renew(t);
     ch_attn call = attn_call(t, r->plan, r->n, r->n_real);
     t->op->embed(t->layer[0].x, W + at->embed, r->ids, r->n, z->C);
-    for (int64_t l = 0; l < last + keeps; l++) {
+    for (int64_t l = 0; l < z->L - 1; l++) {
         saved *s = t->layer + l;
+        float *lse = t->use == CH_NET_TRAIN ? s->lse : NULL;
         project(t, l, r, &call);
-        t->op->attention(t->d, s->o, keeps ? s->lse : NULL, s->qkv, s->k, s->v, &call);
+        t->op->attention(t->d, s->o, lse, s->qkv, s->k, s->v, &call);
         feed_forward(t, l, s->x, s->o, r->n);
     }
-    if (!keeps)
-        last_layer(t, last, r, &call);
-    int64_t n = keeps ? r->n : r->n_lrows;
-    t->op->add_norm(t->x_out, t->n, t->rstd_out, t->layer[last].xm, t->y, W + at->out_norm, n, z->C,
-                    z->norm_eps);
+    last_layer(t, r, &call);
+    t->op->add_norm(t->x_out, t->n, t->rstd_out, t->layer[z->L - 1].xm, t->y, W + at->out_norm,
+                    late_rows(t, r->n_lrows), z->C, z->norm_eps);
 }
 
 static void *rows_at(const ch_net *t, void *x, int64_t row)
@@ -137,18 +148,11 @@ static void *rows_at(const ch_net *t, void *x, int64_t row)
     return (char *)x + (size_t)(row * ch_model_dims(t->m)->C) * t->op->act_bytes;
 }
 
-/* Gathered rows that the head sees, padded for the products of training. */
-static int64_t head_rows(const ch_net *t, const ch_forest *f)
-{
-    return t->use == CH_NET_TRAIN ? min64(pad16(f->n_lrows), t->max_rows) : f->n_lrows;
-}
-
-/* Logits and their log-sum-exp of the chunk of gathered rows from a on; returns its padded rows. */
+/* Logits and their log-sum-exp of the chunk of late rows from a on; returns its padded rows. */
 static int64_t head(ch_net *t, const ch_forest *f, int64_t a)
 {
-    int64_t n = min64(t->chunk, f->n_lrows - a), np = min64(pad16(n), head_rows(t, f) - a);
-    apply(t, t->logits, 1, rows_at(t, t->use == CH_NET_TRAIN ? t->xl : t->n, a), head_matrix(t),
-          np);
+    int64_t n = min64(t->chunk, f->n_lrows - a), np = min64(pad16(n), late_rows(t, f->n_lrows) - a);
+    apply(t, t->logits, 1, rows_at(t, t->n, a), head_matrix(t), np);
     t->op->logsumexp(t->lse + a, t->logits, n, ch_model_dims(t->m)->V);
     return np;
 }
@@ -177,10 +181,9 @@ static void head_back(ch_net *t, const ch_forest *f, int64_t a, int64_t np, cons
     memset((char *)t->dlogits + (size_t)(n * V) * t->op->act_bytes, 0,
            (size_t)((np - n) * V) * t->op->act_bytes);
     apply_back(t, rows_at(t, t->dxl, a), t->dlogits, head_matrix(t), np);
-    weight_gradient(t, grads, head_matrix(t), t->dlogits, rows_at(t, t->xl, a), np, add || a);
+    weight_gradient(t, grads, head_matrix(t), t->dlogits, rows_at(t, t->n, a), np, add || a);
 }
 
-/* The trunk, and the rows that have targets gathered. */
 static void forward(ch_net *t, const ch_forest *f)
 {
     ch_rows r = {.n = f->n_pad,
@@ -191,8 +194,6 @@ static void forward(ch_net *t, const ch_forest *f)
                  .lrows = f->lrows,
                  .n_lrows = f->n_lrows};
     trunk(t, &r);
-    if (t->use == CH_NET_TRAIN)
-        t->op->gather(t->xl, t->n, f->lrows, f->n_lrows, head_rows(t, f), ch_model_dims(t->m)->C);
     t->kept_forest = f;
 }
 
@@ -223,7 +224,25 @@ static void mlp_backward(ch_net *t, int64_t l, int64_t N, float *grads, int add)
                       s->xm, s->rstd2, norm, t->part, N, z->C);
 }
 
-static void attn_backward(ch_net *t, int64_t l, const ch_forest *f, const ch_attn *call,
+/* From the residual's gradient of n rows, whose heads' outputs are o, to that of the heads of all
+ * rows; dx then has all rows, too. */
+static const void *heads_backward(ch_net *t, int64_t l, const ch_forest *f, const void *o,
+                                  int64_t n, float *grads, int add)
+{
+    const ch_dims *z = ch_model_dims(t->m);
+    const ch_ops *op = t->op;
+    apply_back(t, t->dn, t->dxa, matrix(t, l, WO), n);
+    weight_gradient(t, grads, matrix(t, l, WO), t->dxa, o, n, add);
+    if (o != t->ol)
+        return t->dn;
+    int64_t floats = z->C * (int64_t)(sizeof(float) / op->act_bytes);
+    op->scatter(t->y, t->dx, f->lrows, f->n_lrows, f->n_pad, floats);
+    memcpy(t->dx, t->y, (size_t)(f->n_pad * z->C) * sizeof *t->dx);
+    op->scatter(t->ol, t->dn, f->lrows, f->n_lrows, f->n_pad, z->H * z->D);
+    return t->ol;
+}
+
+static void attn_backward(ch_net *t, int64_t l, const ch_forest *f, const ch_attn *call, int64_t n,
                           float *grads, int add)
 {
     const ch_dims *z = ch_model_dims(t->m);
@@ -232,9 +251,8 @@ static void attn_backward(ch_net *t, int64_t l, const ch_forest *f, const ch_att
     const ch_ops *op = t->op;
     saved *s = t->layer + l;
     int64_t N = f->n_pad;
-    apply_back(t, t->dn, t->dxa, matrix(t, l, WO), N);
-    weight_gradient(t, grads, matrix(t, l, WO), t->dxa, s->o, N, add);
-    op->attention_backward(t->d, t->dqkv, t->dn, s->qkv, s->o, s->lse, t->scratch, call);
+    const void *d_o = heads_backward(t, l, f, l < z->L - 1 ? s->o : t->ol, n, grads, add);
+    op->attention_backward(t->d, t->dqkv, d_o, s->qkv, s->o, s->lse, t->scratch, call);
     op->rope(t->dqkv, t->cs, f->pos, N, z->H, z->G, z->D, z->n_rot, 1);
     op->norm_again(t->n, s->x, s->rstd1, norm, N, z->C);
     weight_gradient(t, grads, matrix(t, l, QKV), t->dqkv, t->n, N, add);
@@ -254,7 +272,7 @@ static void clear_others(const ch_net *t, float *grads)
     }
 }
 
-/* From dxl, the gradient of the gathered rows, down to the embedding. */
+/* From dxl, the gradient of the late rows, down to the embedding. */
 static void trunk_backward(ch_net *t, const ch_forest *f, float *grads, int add)
 {
     const ch_dims *z = ch_model_dims(t->m);
@@ -262,14 +280,14 @@ static void trunk_backward(ch_net *t, const ch_forest *f, float *grads, int add)
     ch_attn call = attn_call(t, &f->plan, f->n_pad, f->n_rows);
     if (!add)
         clear_others(t, grads);
-    t->op->scatter(t->dn, t->dxl, f->lrows, f->n_lrows, f->n_pad, z->C);
-    memset(t->dx, 0, (size_t)(f->n_pad * z->C) * sizeof(float));
-    t->op->norm_backward(t->d, t->dx, t->dxa == t->dx ? NULL : t->dxa, grads + at->out_norm, t->dn,
-                         t->x_out, t->rstd_out, ch_model_weights(t->m) + at->out_norm, t->part,
-                         f->n_pad, z->C);
-    for (int64_t l = z->L - 1; l >= 0; l--) {
-        mlp_backward(t, l, f->n_pad, grads, add);
-        attn_backward(t, l, f, &call, grads, add);
+    int64_t n = late_rows(t, f->n_lrows);
+    memset(t->dx, 0, (size_t)(n * z->C) * sizeof(float));
+    t->op->norm_backward(t->d, t->dx, t->dxa == t->dx ? NULL : t->dxa, grads + at->out_norm, t->dxl,
+                         t->x_out, t->rstd_out, ch_model_weights(t->m) + at->out_norm, t->part, n,
+                         z->C);
+    for (int64_t l = z->L - 1; l >= 0; l--, n = f->n_pad) {
+        mlp_backward(t, l, n, grads, add);
+        attn_backward(t, l, f, &call, n, grads, add);
     }
     t->op->embed_backward(grads + at->embed, t->dx, f->ids, f->n_pad, z->C);
     t->kept_logits = 0;
@@ -280,7 +298,7 @@ void ch_net_backward(ch_net *t, const ch_forest *f, const float *dlogp, float *g
 {
     CH_MUST(t->use == CH_NET_TRAIN && t->kept_forest == f && f->n_lrows);
     for (int64_t a = 0; a < f->n_lrows; a += t->chunk) {
-        int64_t np = t->kept_logits ? head_rows(t, f) : head(t, f, a);
+        int64_t np = t->kept_logits ? late_rows(t, f->n_lrows) : head(t, f, a);
         head_back(t, f, a, np, dlogp, grads, add);
     }
     trunk_backward(t, f, grads, add);

@@ -35,8 +35,9 @@ struct ch_net {
     float *y; /* (N,C): what attention or MLP adds to the residual */
     float *x_out, *rstd_out, *dx, *part, *scratch, *cs;
     void *n, *h; /* (N,C), (N,F) */
+    void *ol;    /* (N,HD): heads' outputs of the rows that have logits, "late rows" */
     void *dxa, *dqkv, *dgu, *dh, *dn;
-    void *xl, *dxl, *dlogits; /* head: gathered rows, a chunk of logits */
+    void *dxl, *dlogits; /* head: late rows, a chunk of logits */
     float *logits, *lse;
     int64_t chunk;   /* rows of logits at a time */
     int kept_logits; /* the only chunk still stands in logits */

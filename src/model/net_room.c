@@ -34,7 +34,6 @@ static void layout_backward(ch_net *t, const ch_dims *z, ch_arena *a)
     t->dn = ch_take(a, N * (size_t)(z->H * z->D > z->C ? z->H * z->D : z->C), act);
     t->dlogits = act == sizeof(float) ? (void *)t->logits /* written over them */
                                       : ch_take(a, (size_t)t->chunk * (size_t)z->V, act);
-    t->xl = ch_take(a, N * C, act);
     t->dxl = ch_take(a, N * C, act);
     t->scratch = ch_take(a, (size_t)ch_attn_scratch(t->d, t->n_slots, z->H, z->G, z->D), 4);
 }
@@ -86,6 +85,7 @@ static void layout(ch_net *t, ch_arena *a)
     t->n = ch_take(a, N * C, act);
     t->y = ch_take(a, N * C, sizeof(float));
     t->h = ch_take(a, N * (size_t)z->F, act);
+    t->ol = ch_take(a, N * (size_t)(z->H * z->D), act);
     t->part = ch_take(a, (size_t)ch_device_threads(t->d) * C, sizeof(float));
     t->logits = ch_take(a, (size_t)t->chunk * (size_t)z->V, sizeof(float));
     t->lse = ch_take(a, N, sizeof(float));
