@@ -95,7 +95,7 @@ static void feed_forward(ch_net *t, int64_t l, const float *x, const void *o, in
 /* Rows that go on from the last layer's attention, padded for the products of training. */
 static int64_t late_rows(const ch_net *t, int64_t n_lrows)
 {
-    return ch_net_trains(t) ? min64(pad16(n_lrows), t->max_rows) : n_lrows;
+    return t->use == CH_NET_TRAIN ? min64(pad16(n_lrows), t->max_rows) : n_lrows;
 }
 
 /* y = rows of an f32 matrix. */
@@ -114,7 +114,7 @@ static void last_layer(ch_net *t, const ch_rows *r, const ch_attn *at)
     project(t, z->L - 1, r, at);
     if (!r->n_lrows)
         return;
-    t->op->attention(t->d, s->o, ch_net_trains(t) ? s->lse : NULL, s->qkv, s->k, s->v, at);
+    t->op->attention(t->d, s->o, t->use == CH_NET_TRAIN ? s->lse : NULL, s->qkv, s->k, s->v, at);
     t->op->gather(t->ol, s->o, r->lrows, r->n_lrows, n, z->H * z->D);
     gather_floats(t, s->xm, s->x, r, n);
     feed_forward(t, z->L - 1, s->xm, t->ol, n);
@@ -133,7 +133,7 @@ static void trunk(ch_net *t, const ch_rows *r)
     t->op->embed(t->layer[0].x, W + at->embed, r->ids, r->n, z->C);
     for (int64_t l = 0; l < z->L - 1; l++) {
         saved *s = t->layer + l;
-        float *lse = ch_net_trains(t) ? s->lse : NULL;
+        float *lse = t->use == CH_NET_TRAIN ? s->lse : NULL;
         project(t, l, r, &call);
         t->op->attention(t->d, s->o, lse, s->qkv, s->k, s->v, &call);
         feed_forward(t, l, s->x, s->o, r->n);
@@ -296,7 +296,7 @@ static void trunk_backward(ch_net *t, const ch_forest *f, float *grads, int add)
 
 void ch_net_backward(ch_net *t, const ch_forest *f, const float *dlogp, float *grads, int add)
 {
-    CH_MUST(ch_net_trains(t) && t->kept_forest == f && f->n_lrows);
+    CH_MUST(t->use == CH_NET_TRAIN && t->kept_forest == f && f->n_lrows);
     for (int64_t a = 0; a < f->n_lrows; a += t->chunk) {
         int64_t np = t->kept_logits ? late_rows(t, f->n_lrows) : head(t, f, a);
         head_back(t, f, a, np, dlogp, grads, add);
@@ -307,7 +307,7 @@ void ch_net_backward(ch_net *t, const ch_forest *f, const float *dlogp, float *g
 void ch_net_learn(ch_net *t, const ch_forest *f, const float *dlogp, float *logp, float *grads,
                   int add)
 {
-    CH_MUST(ch_net_trains(t) && f->n_lrows);
+    CH_MUST(t->use == CH_NET_TRAIN && f->n_lrows);
     forward(t, f);
     for (int64_t a = 0; a < f->n_lrows; a += t->chunk) {
         int64_t np = head(t, f, a);

@@ -10,7 +10,6 @@ typedef struct ch_net ch_net;
 
 typedef enum {
     CH_NET_TRAIN,   /* keeps what backward needs */
-    CH_NET_TRAIN_2, /* the same for losses that need all log P first: more logits stay meanwhile */
     CH_NET_SCORE,   /* forward only */
     CH_NET_GENERATE /* forward only, over a key/value store of n_slots rows that stays between calls
                      */

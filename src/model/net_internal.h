@@ -20,8 +20,8 @@ typedef struct {
     int packed;
 } weight_at;
 /* In training the head's gradient is added to once a chunk: as long as all the layers' work on
- * so many rows. What does not fit one chunk is made twice by losses that need all log P first. */
-enum { TRAIN_LOGIT_ROWS = 256, TRAIN_2_LOGIT_ROWS = 512 };
+ * so many rows. */
+enum { TRAIN_LOGIT_ROWS = 256 };
 enum { QKV, WO, GATE_UP, DOWN, N_MATRICES };
 
 struct ch_net {
@@ -45,11 +45,6 @@ struct ch_net {
     int64_t w_version, n_pos;
     const void *kept_forest;
 };
-
-static inline int ch_net_trains(const ch_net *t)
-{
-    return t->use == CH_NET_TRAIN || t->use == CH_NET_TRAIN_2;
-}
 
 static inline int64_t min64(int64_t a, int64_t b)
 {

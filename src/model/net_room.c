@@ -41,7 +41,7 @@ static void layout_backward(ch_net *t, const ch_dims *z, ch_arena *a)
 static void place(ch_net *t, weight_at *w, int64_t at, int64_t rows, int64_t cols, ch_arena *a)
 {
     *w = (weight_at){.at = at, .rows = rows, .cols = cols};
-    size_t bytes = ch_net_trains(t) ? 0 : t->op->packed_bytes(t->d, rows, cols);
+    size_t bytes = t->use == CH_NET_TRAIN ? 0 : t->op->packed_bytes(t->d, rows, cols);
     w->packed = bytes > 0;
     if (bytes)
         w->copy = ch_take(a, bytes, 1);
@@ -71,7 +71,7 @@ static void layout(ch_net *t, ch_arena *a)
     size_t N = (size_t)t->max_rows, C = (size_t)z->C, act = t->op->act_bytes;
     for (int64_t l = 0; l < z->L; l++) {
         saved *s = t->layer + l;
-        if (ch_net_trains(t) || l == 0)
+        if (t->use == CH_NET_TRAIN || l == 0)
             layout_layer(t, s, z, a);
         else
             *s = t->layer[0];
@@ -89,7 +89,7 @@ static void layout(ch_net *t, ch_arena *a)
     t->part = ch_take(a, (size_t)ch_device_threads(t->d) * C, sizeof(float));
     t->logits = ch_take(a, (size_t)t->chunk * (size_t)z->V, sizeof(float));
     t->lse = ch_take(a, N, sizeof(float));
-    if (ch_net_trains(t))
+    if (t->use == CH_NET_TRAIN)
         layout_backward(t, z, a);
     layout_weights(t, z, a);
 }
@@ -99,9 +99,7 @@ static void set_up(ch_net *t, ch_model *m, ch_net_use use, int64_t max_rows, int
     *t = (ch_net){.m = m, .d = ch_model_device(m), .use = use, .w_version = -1};
     t->op = ch_device_ops(t->d);
     t->max_rows = (max_rows + 31) / 32 * 32;
-    t->chunk = use == CH_NET_TRAIN     ? min64(TRAIN_LOGIT_ROWS, t->max_rows)
-               : use == CH_NET_TRAIN_2 ? min64(TRAIN_2_LOGIT_ROWS, t->max_rows)
-                                       : CH_LOGIT_ROWS;
+    t->chunk = use == CH_NET_TRAIN ? min64(TRAIN_LOGIT_ROWS, t->max_rows) : CH_LOGIT_ROWS;
     t->n_slots = use == CH_NET_GENERATE ? pad16(n_slots) : t->max_rows;
     t->layer = ch_new((size_t)ch_model_dims(m)->L, sizeof *t->layer);
     t->w = ch_new((size_t)ch_model_dims(m)->L * N_MATRICES + 1, sizeof *t->w);
@@ -152,7 +150,7 @@ ch_code ch_net_new(ch_net **net, ch_model *m, ch_net_use use, int64_t max_rows, 
         return c;
     }
     layout(t, &t->arena);
-    if (!ch_net_trains(t)) /* now, and not while the first rows are timed */
+    if (use != CH_NET_TRAIN) /* now, and not while the first rows are timed */
         ch_net_renew(t);
     *net = t;
     return CH_OK;

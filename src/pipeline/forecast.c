@@ -106,8 +106,7 @@ static ch_code time_update(basis *b, ch_state *s, ch_err *e)
     if (!b->train[1].n || s->r->n_arms < 2)
         return CH_OK;
     l = (ch_train_load){.largest = 2 * ROWS};
-    if ((double)ch_train_bytes(s->base, ch_objective_find("sft"), &l) >
-        0.8 * (double)ch_available_bytes())
+    if ((double)ch_train_bytes(s->base, &l) > 0.8 * (double)ch_available_bytes())
         return CH_OK;
     CH_TRY(
         ch_train_time(s->base, ch_objective_find("sft"), &b->train[1], o, ROWS, &seconds, &l, e));
@@ -187,7 +186,7 @@ static void add_training(ch_forecast *x, const basis *b, const ch_state *s, int6
     release_pairs(&pairs);
     x->train_s += b->train_s * (double)l.rows + b->score_s * (double)l.dev_rows +
                   b->step_s * (double)a->train.steps;
-    x->peak.train = more(x->peak.train, b->now + ch_train_bytes(s->base, o, &l));
+    x->peak.train = more(x->peak.train, b->now + ch_train_bytes(s->base, &l));
 }
 
 /* The prompts of candidates, each for the greedy answer and the samples. */

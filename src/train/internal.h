@@ -35,9 +35,6 @@ typedef struct {
     int64_t tokens, rows;
 } ch_step_report;
 
-/* The network that an objective (NULL: none) trains with. */
-ch_net_use ch_train_use(const ch_objective *obj);
-
 /* Sizes for data: the longest group decides when it is larger than max_rows. */
 ch_code ch_stepper_init(ch_stepper *s, ch_model *m, const ch_objective *obj, const ch_groups *data,
                         const ch_groups *dev, const ch_train_opts *o, ch_err *e) CH_CHECK_RESULT;

@@ -56,9 +56,9 @@ ch_train_load ch_train_look(const ch_groups *data, const ch_groups *dev, const c
     return l;
 }
 
-int64_t ch_train_bytes(const ch_model *m, const ch_objective *obj, const ch_train_load *l)
+int64_t ch_train_bytes(const ch_model *m, const ch_train_load *l)
 {
-    return 3 * 4 * ch_model_layout(m)->total + ch_net_bytes(m, ch_train_use(obj), l->largest, 0);
+    return 3 * 4 * ch_model_layout(m)->total + ch_net_bytes(m, CH_NET_TRAIN, l->largest, 0);
 }
 
 ch_code ch_train_time(ch_model *m, const ch_objective *obj, const ch_groups *data,

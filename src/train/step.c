@@ -40,11 +40,6 @@ static int64_t rows_for(const ch_train_opts *o, largest x)
     return x.tokens > o->max_rows ? x.tokens : o->max_rows;
 }
 
-ch_net_use ch_train_use(const ch_objective *obj)
-{
-    return obj && !obj->linear ? CH_NET_TRAIN_2 : CH_NET_TRAIN;
-}
-
 ch_code ch_stepper_init(ch_stepper *s, ch_model *m, const ch_objective *obj, const ch_groups *data,
                         const ch_groups *dev, const ch_train_opts *o, ch_err *e)
 {
@@ -59,7 +54,7 @@ ch_code ch_stepper_init(ch_stepper *s, ch_model *m, const ch_objective *obj, con
         CH_TRY(ch_arena_alloc(&s->arena, "gradients and optimiser states", e));
         layout(s, total, &s->arena);
     }
-    CH_TRY(ch_net_new(&s->net, m, ch_train_use(obj), rows, 0, e));
+    CH_TRY(ch_net_new(&s->net, m, CH_NET_TRAIN, rows, 0, e));
     s->batch = ch_new((size_t)o->batch, sizeof *s->batch);
     s->seqs = ch_new(members, sizeof *s->seqs);
     s->member_at = ch_new(members + 1, sizeof *s->member_at);

@@ -102,6 +102,6 @@ ch_code ch_train_time(ch_model *m, const ch_objective *obj, const ch_groups *dat
                       const ch_train_opts *o, int64_t rows, double *seconds, ch_train_load *l,
                       ch_err *e) CH_CHECK_RESULT;
 /* Bytes that it holds beside the weights: gradients, optimiser states, activations. */
-int64_t ch_train_bytes(const ch_model *m, const ch_objective *obj, const ch_train_load *l);
+int64_t ch_train_bytes(const ch_model *m, const ch_train_load *l);
 
 #endif
