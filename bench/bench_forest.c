@@ -222,11 +222,7 @@ static ch_code time_answers(bench *b, const ch_request *req, int64_t n, ch_answe
     ch_roof *roof = ch_roof_new(b->s.base, 512);
     double all = (double)ch_roof_weights(b->s.base, 1),
            trunk = (double)ch_roof_weights(b->s.base, 0);
-    double gemm = 0; /* the best of some: the first has fresh pages, one may be disturbed */
-    for (int i = 0; i < 5; i++) {
-        double rate = ch_roof_gemm(roof);
-        gemm = rate > gemm ? rate : gemm;
-    }
+    double gemm = ch_roof_gemm(roof);
     /* A prompt needs the head once; a written token is one row of everything, but each answer's
      * first comes out of its prompt. */
     double ops = 2 * (trunk * (double)(st.prompt_rows + st.new_tokens - n) +

@@ -321,7 +321,6 @@ int main(int argc, char **argv)
         fill(&b);
         show_all(&b);
         ch_roof *roof = ch_roof_new(b.model, 512);
-        ch_roof_gemm(roof);
         printf("{\"device\": \"%s\", \"rows\": %lld, \"update_s\": %.4f, \"gemm_gflops\": %.1f, "
                "\"read_gb_s\": %.2f}\n",
                ch_device_text(b.d), (long long)b.f.n_rows, b.total_s, ch_roof_gemm(roof) / 1e9,

@@ -13,9 +13,10 @@ void ch_roof_free(ch_roof *r);
 
 /* Elements of the matrices that a token goes through: all layers, and the head or not. */
 int64_t ch_roof_weights(const ch_model *m, int with_head);
-/* Bytes a second of one pass over as many bytes as all those weights have. */
+/* Bytes a second of the best of some passes over as many bytes as all those weights have. */
 double ch_roof_read(ch_roof *r);
-/* Operations (2 a multiplication) a second of one layer's products and the head's. */
+/* Operations (2 a multiplication) a second of one layer's products and the head's, the best of some
+ * times. */
 double ch_roof_gemm(ch_roof *r);
 
 /* A device and a model on it, from a benchmark's arguments. precision: auto, f32 or bf16; threads:
