@@ -115,6 +115,7 @@ static ch_align_opts options(void)
     return (ch_align_opts){.samples = 1,
                            .temperature = 1.2,
                            .top_p = 1,
+                           .top_k = 50, /* far down, the last bit of a sum decides who is chosen */
                            .max_new = 8,
                            .gold_target = 1,
                            .seed = 7,
