@@ -98,11 +98,10 @@ static int64_t late_rows(const ch_net *t, int64_t n_lrows)
     return t->use == CH_NET_TRAIN ? min64(pad16(n_lrows), t->max_rows) : n_lrows;
 }
 
-/* y = rows of an f32 matrix. */
-static void gather_floats(const ch_net *t, float *y, const float *x, const ch_rows *r, int64_t n)
+/* A residual row's width in acts, for operations that only move rows. */
+static int64_t residual_acts(const ch_net *t)
 {
-    int64_t C = ch_model_dims(t->m)->C * (int64_t)(sizeof *y / t->op->act_bytes);
-    t->op->gather(y, x, r->lrows, r->n_lrows, n, C);
+    return ch_model_dims(t->m)->C * (int64_t)(sizeof(float) / t->op->act_bytes);
 }
 
 /* The last layer: behind its attention, only rows that have logits go on. */
@@ -116,7 +115,7 @@ static void last_layer(ch_net *t, const ch_rows *r, const ch_attn *at)
         return;
     t->op->attention(t->d, s->o, t->use == CH_NET_TRAIN ? s->lse : NULL, s->qkv, s->k, s->v, at);
     t->op->gather(t->ol, s->o, r->lrows, r->n_lrows, n, z->H * z->D);
-    gather_floats(t, s->xm, s->x, r, n);
+    t->op->gather(s->xm, s->x, r->lrows, r->n_lrows, n, residual_acts(t));
     feed_forward(t, z->L - 1, s->xm, t->ol, n);
 }
 
@@ -235,8 +234,7 @@ static const void *heads_backward(ch_net *t, int64_t l, const ch_forest *f, cons
     weight_gradient(t, grads, matrix(t, l, WO), t->dxa, o, n, add);
     if (o != t->ol)
         return t->dn;
-    int64_t floats = z->C * (int64_t)(sizeof(float) / op->act_bytes);
-    op->scatter(t->y, t->dx, f->lrows, f->n_lrows, f->n_pad, floats);
+    op->scatter(t->y, t->dx, f->lrows, f->n_lrows, f->n_pad, residual_acts(t));
     memcpy(t->dx, t->y, (size_t)(f->n_pad * z->C) * sizeof *t->dx);
     op->scatter(t->ol, t->dn, f->lrows, f->n_lrows, f->n_pad, z->H * z->D);
     return t->ol;
