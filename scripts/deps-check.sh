@@ -1,6 +1,6 @@
 #!/bin/sh
 # Folders of src/ point one way: a room includes itself and the rooms before it. Some things have one
-# home only: oneDNN in tensor, llama.cpp in model, MPI in dist, the process (exit, argv) in cli.
+# home only: oneDNN in tensor, llama.cpp in model, the process (exit, argv) in cli.
 set -eu
 cd "$(dirname "$0")/.."
 files=$(find src include -name '*.[ch]' -o -name '*.inc' | sort)
@@ -10,9 +10,9 @@ bad=0
 # shellcheck disable=SC2086 # file names without spaces
 awk '
 BEGIN {
-    n = split("base tensor data model dist train generate align measure report pipeline cli", order)
+    n = split("base tensor data model train generate align measure survey recipe run report api cli", order)
     for (i = 1; i <= n; i++) rank[order[i]] = i
-    home["dnnl"] = "tensor"; home["llama"] = home["ggml"] = home["gguf"] = "model"; home["mpi"] = "dist"
+    home["dnnl"] = "tensor"; home["llama"] = home["ggml"] = home["gguf"] = "model"
 }
 function say(what) { print FILENAME ":" FNR ": " what; bad = 1 }
 FNR == 1 { split(FILENAME, f, "/"); room = f[1] == "src" ? f[2] : "include" }

@@ -10,7 +10,7 @@
 #include <cmocka.h> /* wants what stands above */
 
 #include "base/mem.h"
-#include "pipeline/recipe.h"
+#include "recipe/fields.h"
 
 static char path[] = "/tmp/chorus-recipe-XXXXXX";
 

@@ -1,5 +1,6 @@
 /* results.json there and back, and what no writer accepts. */
 #include "support/report_fixture.h"
+#include "support/results_read.h"
 
 static char *round_trip_path(fixture *x, ch_report_data *back)
 {

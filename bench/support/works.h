@@ -3,7 +3,7 @@
 #ifndef BENCH_SUPPORT_WORKS_H
 #define BENCH_SUPPORT_WORKS_H
 
-#include "pipeline/run_internal.h"
+#include "run/setup.h"
 
 /* Groups for CAT of `answers` texts under the prompts of stage 1's rows at[n]: the first right
  * answer, and bad ones. Those are synthetic, since a model's own differ from machine to machine:

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "recipe/fields.h"
 
 static void take_table(ch_args *a, const ch_opt *o)
 {

@@ -7,7 +7,7 @@
 
 #include "base/err.h"
 #include "model/model.h"
-#include "pipeline/recipe.h"
+#include "recipe/recipe.h"
 #include "report/report.h"
 
 typedef enum { CH_O_FLAG, CH_O_TEXT, CH_O_INT, CH_O_REAL, CH_O_MANY } ch_opt_type;

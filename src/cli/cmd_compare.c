@@ -1,10 +1,9 @@
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "cli/cli.h"
-#include "pipeline/compare.h"
-#include "pipeline/stage.h"
+#include "report/compare.h"
 
 const ch_opt ch_opts_compare[] = {
     CH_OPT_FIELD("resamples", "N", "measure.resamples"),

@@ -1,14 +1,13 @@
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "generate/generate.h"
-#include "pipeline/stage.h"
 
 const ch_opt ch_opts_generate[] = {
     CH_OPT_FIELD("model", "FILE", "model"),

@@ -1,6 +1,6 @@
 #include "base/log.h"
 #include "cli/cli.h"
-#include "pipeline/measure_model.h"
+#include "report/measured.h"
 
 const ch_opt ch_opts_measure[] = {
     CH_OPT_FIELD("model", "FILE", "model"),

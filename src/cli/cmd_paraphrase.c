@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/cli.h"
-#include "pipeline/run.h"
+#include "run/write_wordings.h"
 
 const ch_opt ch_opts_paraphrase[] = {
     CH_OPT_FIELD("model", "FILE", "model"),

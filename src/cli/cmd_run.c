@@ -2,7 +2,9 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
-#include "pipeline/run.h"
+#include "report/found.h"
+#include "run/dry_run.h"
+#include "run/run.h"
 
 const ch_opt ch_opts_run[] = {
     CH_OPT_FIELD("model", "FILE", "model"),
@@ -22,8 +24,8 @@ const ch_opt ch_opts_run[] = {
 static ch_code finish(const ch_recipe *r, int json, ch_err *e)
 {
     ch_found *f = NULL;
-    CH_TRY(ch_run_find(&f, r->run, e));
-    ch_code c = ch_print_report(ch_found_data(f), json, e);
+    CH_TRY(ch_found_report(&f, r->run, e));
+    ch_code c = ch_print_report(&f->data, json, e);
     ch_found_free(f);
     if (c == CH_OK)
         ch_log(CH_INFO, "report: %s/report.html, figures: %s/results.json", r->run, r->run);

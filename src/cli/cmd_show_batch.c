@@ -1,12 +1,13 @@
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "align/align.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/cli.h"
-#include "pipeline/run_internal.h"
+#include "run/setup.h"
 
 const ch_opt ch_opts_show_batch[] = {
     CH_OPT_FIELD("model", "FILE", "model"),

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
-#include "pipeline/run.h"
+#include "run/run.h"
 
 const ch_opt ch_opts_train[] = {
     CH_OPT_FIELD("model", "FILE", "model"),

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "recipe/fields.h"
 
 static void print_option(FILE *f, const ch_opt *o)
 {

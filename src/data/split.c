@@ -444,3 +444,31 @@ ch_code ch_split_check(const ch_split *s, ch_split_by by, ch_err *e)
     known_free(&wordings);
     return c;
 }
+
+void ch_split_all(ch_split *s, const ch_tasks *t)
+{
+    *s = (ch_split){.list = ch_new((size_t)t->n, sizeof *s->list), .n = t->n};
+    for (int64_t i = 0; i < t->n; i++) {
+        ch_share *sh = &s->list[i];
+        sh->task = &t->list[i];
+        sh->n_test = sh->task->n_items;
+        sh->n_test_w = sh->task->n_wordings + 1;
+        sh->test = ch_new((size_t)sh->n_test, sizeof *sh->test);
+        sh->test_w = ch_new((size_t)sh->n_test_w, sizeof *sh->test_w);
+        for (int64_t k = 0; k < sh->n_test; k++)
+            sh->test[k] = k;
+        for (int64_t k = 0; k < sh->n_test_w; k++)
+            sh->test_w[k] = k;
+    }
+}
+
+const char *ch_split_text(ch_split_by by)
+{
+    static const char *const text[] = {
+        [CH_SPLIT_BOTH] = "unseen wordings and unseen inputs of the same tasks",
+        [CH_SPLIT_INPUT] = "unseen inputs under the wordings trained on",
+        [CH_SPLIT_WORDING] = "unseen wordings of the inputs trained on",
+        [CH_SPLIT_TASK] = "unseen tasks",
+        [CH_SPLIT_FILES] = "unseen tasks from files of their own"};
+    return text[by];
+}

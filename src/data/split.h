@@ -53,5 +53,9 @@ ch_code ch_split_make(ch_split *s, const ch_tasks *tasks, const ch_tasks *test_t
  * task; names both. */
 ch_code ch_split_check(const ch_split *s, ch_split_by by, ch_err *e) CH_CHECK_RESULT;
 void ch_split_release(ch_split *s);
+/* A split that tests everything: every input under every wording, the instruction among them. */
+void ch_split_all(ch_split *s, const ch_tasks *t);
+/* "unseen wordings and unseen inputs of the same tasks" */
+const char *ch_split_text(ch_split_by by);
 
 #endif

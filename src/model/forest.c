@@ -236,3 +236,20 @@ void ch_forest_release(ch_forest *f)
     ch_plan_release(&f->plan);
     *f = (ch_forest){0};
 }
+
+int64_t ch_seq_shared_rows(const ch_seq *seqs, int64_t n)
+{
+    const ch_seq **list = ch_new((size_t)n + 1, sizeof *list);
+    int32_t *order = ch_new((size_t)n + 1, sizeof *order);
+    for (int64_t i = 0; i < n; i++)
+        list[i] = seqs + i;
+    ch_seq_sort(order, list, n);
+    int64_t rows = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const ch_seq *s = list[order[i]];
+        rows += s->n - (i ? ch_seq_common(list[order[i - 1]], s) : 0);
+    }
+    free(list);
+    free(order);
+    return rows;
+}

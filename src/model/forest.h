@@ -47,5 +47,7 @@ int64_t ch_seq_common(const ch_seq *a, const ch_seq *b);
  * returns the end, and in *rows (may be NULL) an upper bound of the rows. */
 int64_t ch_seq_fit(const ch_seq *const *sorted, int64_t from, int64_t n, int64_t max_rows,
                    int64_t *rows);
+/* Rows of n sequences when what they begin with in common counts once. */
+int64_t ch_seq_shared_rows(const ch_seq *seqs, int64_t n);
 
 #endif

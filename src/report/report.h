@@ -1,6 +1,6 @@
 /* What a run found, for people and programs: a terminal table, results.json and one HTML page.
  * A caller fills ch_report_data with borrowed pointers (NULL or "" where a text is absent) and
- * gives it to any of the three writers; ch_report_read_json fills one that owns what it points to.
+ * gives it to any of the three writers.
  * Every text may hold any bytes (answers of a model do): broken UTF-8 and control characters are
  * shown as replacement characters, markup is escaped. */
 #ifndef CH_REPORT_REPORT_H
@@ -86,7 +86,7 @@ typedef struct {
     int64_t judge_n;        /* pairs of answers judged on closed tasks; 0: not asked */
     double judge_agreement; /* share of these where judge and exact match agree */
 
-    void *owned; /* set by ch_report_read_json alone */
+    void *owned; /* of a report read back: its reader's */
 } ch_report_data;
 
 /* Refuses what no report may say: no arm, a NaN or an infinity (CH_ENUMBER, names arm, metric,
@@ -115,12 +115,6 @@ ch_code ch_report_terminal(FILE *f, const ch_report_data *d, int colour, int64_t
 ch_code ch_report_json(const char *path, const ch_report_data *d, ch_err *e) CH_CHECK_RESULT;
 /* The same text as a new string, for --json. */
 ch_code ch_report_json_text(char **text, const ch_report_data *d, ch_err *e) CH_CHECK_RESULT;
-
-/* Reads what ch_report_json wrote and checks it. On failure (CH_EUSER names file and key) *d is
- * empty. */
-ch_code ch_report_read_json(ch_report_data *d, const char *path, ch_err *e) CH_CHECK_RESULT;
-/* Frees what ch_report_read_json allocated; does nothing to one filled by hand. */
-void ch_report_release(ch_report_data *d);
 
 /* One page with everything in it: no network, no script. Replaced whole or not at all. */
 ch_code ch_report_html(const char *path, const ch_report_data *d, ch_err *e) CH_CHECK_RESULT;
