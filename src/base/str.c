@@ -128,19 +128,6 @@ const char *ch_nearest(const char *word, const char *const *list)
     return best;
 }
 
-size_t ch_utf8_whole(const char *s, size_t n)
-{
-    size_t i = n;
-    for (int back = 0; i > 0 && back < 4; back++) {
-        unsigned char c = (unsigned char)s[--i];
-        if ((c & 0xC0) == 0x80)
-            continue;
-        size_t want = c < 0x80 ? 1 : c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : 2;
-        return i + want <= n ? n : i;
-    }
-    return n;
-}
-
 char *ch_trim(const char *s)
 {
     while (isspace((unsigned char)*s))

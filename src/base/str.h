@@ -28,8 +28,6 @@ int ch_edit_distance(const char *a, const char *b);
 /* The entry of list (NULL-terminated) closest to word, or NULL when none is near enough to suggest.
  */
 const char *ch_nearest(const char *word, const char *const *list);
-/* Length in bytes of the longest prefix of s[0..n) that ends on a whole UTF-8 character. */
-size_t ch_utf8_whole(const char *s, size_t n);
 /* White space trimmed at both ends, in a new string. */
 char *ch_trim(const char *s);
 

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "measure/rows.h"
 
 enum { DEFAULT_RESAMPLES = 1000, SHOWN_BYTES = 40 };

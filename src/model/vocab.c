@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "base/utf8.h"
 
 ch_code ch_vocab_load(ch_model *m, ch_err *e)
 {
@@ -64,35 +65,13 @@ ch_code ch_tokenize(const ch_model *m, const char *text, int32_t **ids, int64_t 
     return CH_OK;
 }
 
-/* Bytes of the UTF-8 character at s (Unicode 15, table 3-7), 0 when it is ill-formed or cut off. */
-static size_t utf8_char(const unsigned char *s, size_t n)
-{
-    unsigned char c = s[0];
-    if (c < 0x80)
-        return c != 0;
-    size_t len = c >= 0xc2 && c <= 0xdf   ? 2
-                 : (c & 0xf0) == 0xe0     ? 3
-                 : c >= 0xf0 && c <= 0xf4 ? 4
-                                          : 0;
-    if (len == 0 || len > n)
-        return 0;
-    unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
-    unsigned char high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-    if (s[1] < low || s[1] > high)
-        return 0;
-    for (size_t i = 2; i < len; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    return len;
-}
-
 /* A character cut off at the end is left out; what can never become one turns into U+FFFD. */
 static char *clean_utf8(const char *s, size_t n)
 {
     ch_str b = {0};
     n = ch_utf8_whole(s, n);
     for (size_t i = 0; i < n;) {
-        size_t len = utf8_char((const unsigned char *)s + i, n - i);
+        size_t len = s[i] ? ch_utf8_char(s + i, n - i) : 0;
         if (len)
             ch_str_addn(&b, s + i, len);
         else

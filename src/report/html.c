@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/utf8.h"
 
 void ch_html_text(ch_str *b, const char *s)
 {

@@ -5,28 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 int ch_has_text(const char *s)
 {
     return s && *s;
-}
-
-/* Bytes of the well-formed UTF-8 sequence at s (Unicode table 3-7: no overlong forms, no
- * surrogates), or 0. */
-static size_t sequence(const unsigned char *s)
-{
-    if (s[0] < 0x80)
-        return 1;
-    size_t n = s[0] >= 0xC2 && s[0] <= 0xDF   ? 2
-               : s[0] >= 0xE0 && s[0] <= 0xEF ? 3
-               : s[0] >= 0xF0 && s[0] <= 0xF4 ? 4
-                                              : 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xC0) != 0x80)
-            return 0;
-    if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) ||
-        (s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F))
-        return 0;
-    return n;
 }
 
 /* U+0080..9F move cursors on some terminals, U+202A..E and U+2066..9 turn the reading order round.
@@ -43,8 +26,9 @@ static int hidden(const unsigned char *s, size_t n)
 void ch_add_clean(ch_str *b, const char *text)
 {
     const unsigned char *s = (const unsigned char *)text;
-    while (s && *s) {
-        size_t n = sequence(s);
+    size_t left = text ? strlen(text) : 0;
+    while (left) {
+        size_t n = ch_utf8_char((const char *)s, left);
         if (n == 0 || hidden(s, n)) {
             ch_str_add(b, "\xEF\xBF\xBD");
         } else if (*s == 0x7F) {
@@ -56,6 +40,7 @@ void ch_add_clean(ch_str *b, const char *text)
             ch_str_addn(b, (const char *)s, n);
         }
         s += n ? n : 1;
+        left -= n ? n : 1;
     }
 }
 
