@@ -396,8 +396,8 @@ static void a_candidates_file_that_does_not_fit_is_refused(void **state CH_UNUSE
     refused("\"answer\":\"spam\"", "\"answer\":7", CH_EUSER, "answer");
     refused("\"ended\":true", "\"ended\":1", CH_EUSER, "ended");
     refused("\"logp\":-1.5", "\"logp\":\"x\"", CH_EUSER, "logp");
-    refused("}", "", CH_EUSER, ":1: not JSON");
-    refused("{", "[", CH_EUSER, ":1: not JSON");
+    refused("}", "", CH_EUSER, ", line 1: not JSON");
+    refused("{", "[", CH_EUSER, ", line 1: not JSON");
 }
 
 static void an_empty_candidates_file_is_refused(void **state CH_UNUSED)

@@ -175,7 +175,7 @@ static void broken_json_is_refused_with_its_key(void **state)
     reading_says_what_is_wrong(x, "\"main_arm\": \"SFT(IA)", "\"main_arm\": \"X", "main_arm");
     reading_says_what_is_wrong(x, "\"tasks\": 3", "\"tasks\": 4", "\"tasks\"");
     reading_says_what_is_wrong(x, "\"inputs\": 192", "\"inputs\": 0", "0 inputs");
-    reading_says_what_is_wrong(x, "\n}\n", "\n", "is not JSON");
+    reading_says_what_is_wrong(x, "\n}\n", "\n", "not JSON");
     ch_report_data back;
     ch_err e = {0};
     assert_int_equal(ch_report_read_json(&back, "/nowhere/results.json", &e), CH_EUSER);

@@ -1,68 +1,34 @@
 /* Candidates and pairs as JSONL that a person can read. */
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "align/internal.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
-
-enum { LINE_FLAGS = JSON_COMPACT | JSON_REAL_PRECISION(17) };
-
-/* JSON holds neither NaN nor infinity. */
-static json_t *number(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
-
-/* A model can write bytes that are no UTF-8; they become question marks rather than a lost row. */
-static json_t *text_of(const char *s)
-{
-    json_t *v = json_string(s);
-    if (v)
-        return v;
-    char *plain = ch_dup(s);
-    for (char *p = plain; *p; p++)
-        *p = (unsigned char)*p < 128 ? *p : '?';
-    v = json_string(plain);
-    free(plain);
-    return v;
-}
-
-static ch_code put_line(ch_out *o, json_t *row, ch_err *e)
-{
-    char *line = row ? json_dumps(row, LINE_FLAGS) : NULL;
-    json_decref(row);
-    if (!line)
-        return ch_fail(e, CH_EMEM, "%s: no memory for one more row", o->path);
-    fputs(line, o->f); /* a failure shows at commit */
-    fputc('\n', o->f);
-    free(line);
-    return CH_OK;
-}
 
 static json_t *candidate_row(const ch_candidate *c, const ch_split *s)
 {
     const ch_task *t = s->list[c->task].task;
     json_t *row = json_object();
-    json_object_set_new(row, "task", text_of(t->name));
-    json_object_set_new(row, "task_index", json_integer(c->task));
-    json_object_set_new(row, "item", json_integer(c->item));
-    json_object_set_new(row, "id", text_of(t->items[c->item].id));
-    json_object_set_new(row, "wording", json_integer(c->wording));
-    json_object_set_new(row, "sample", json_integer(c->sample));
-    json_object_set_new(row, "instruction", text_of(ch_task_wording(t, c->wording)));
-    json_object_set_new(row, "input", text_of(t->items[c->item].input));
-    json_object_set_new(row, "gold", text_of(t->items[c->item].outputs[0]));
-    json_object_set_new(row, "answer", text_of(c->text));
-    json_object_set_new(row, "ended", json_boolean(c->stopped));
-    json_object_set_new(row, "logp", number(c->logp));
-    json_object_set_new(row, "vote_type", number(c->vote_type));
-    json_object_set_new(row, "vote_correct", number(c->vote_correct));
-    json_object_set_new(row, "reward",
-                        c->reward == CH_DISCARD ? json_string("discard") : json_integer(c->reward));
-    json_object_set_new(row, "why", text_of(c->why ? c->why : ""));
+    ch_json_set(row, "task", ch_json_text(t->name));
+    ch_json_set(row, "task_index", json_integer(c->task));
+    ch_json_set(row, "item", json_integer(c->item));
+    ch_json_set(row, "id", ch_json_text(t->items[c->item].id));
+    ch_json_set(row, "wording", json_integer(c->wording));
+    ch_json_set(row, "sample", json_integer(c->sample));
+    ch_json_set(row, "instruction", ch_json_text(ch_task_wording(t, c->wording)));
+    ch_json_set(row, "input", ch_json_text(t->items[c->item].input));
+    ch_json_set(row, "gold", ch_json_text(t->items[c->item].outputs[0]));
+    ch_json_set(row, "answer", ch_json_text(c->text));
+    ch_json_set(row, "ended", json_boolean(c->stopped));
+    ch_json_set(row, "logp", ch_json_real(c->logp));
+    ch_json_set(row, "vote_type", ch_json_real(c->vote_type));
+    ch_json_set(row, "vote_correct", ch_json_real(c->vote_correct));
+    ch_json_set(row, "reward",
+                c->reward == CH_DISCARD ? ch_json_text("discard") : json_integer(c->reward));
+    ch_json_set(row, "why", ch_json_text(c->why ? c->why : ""));
     return row;
 }
 
@@ -70,13 +36,9 @@ ch_code ch_candidates_write(const ch_candidates *c, const ch_split *s, const cha
 {
     ch_out o;
     CH_TRY(ch_out_open(&o, path, e));
-    ch_code code = CH_OK;
-    for (int64_t i = 0; i < c->n && code == CH_OK; i++)
-        code = put_line(&o, candidate_row(&c->list[i], s), e);
-    if (code == CH_OK)
-        return ch_out_commit(&o, e);
-    ch_out_abandon(&o);
-    return code;
+    for (int64_t i = 0; i < c->n; i++)
+        ch_json_line(o.f, candidate_row(&c->list[i], s));
+    return ch_out_commit(&o, e);
 }
 
 /* -- reading -- */
@@ -132,7 +94,7 @@ static ch_code get_reward(const reader *r, int *out)
 static ch_code same_text(const reader *r, const char *key, const char *want)
 {
     const char *got = json_string_value(json_object_get(r->row, key));
-    json_t *as_written = text_of(want);
+    json_t *as_written = ch_json_text(want);
     int same = got && strcmp(got, json_string_value(as_written)) == 0;
     json_decref(as_written);
     if (!same)
@@ -170,39 +132,23 @@ static ch_code read_row(const reader *r, const ch_split *s, ch_candidate *c)
     return CH_OK;
 }
 
-static ch_code read_line(const char *line, size_t n, reader *r, const ch_split *s, ch_candidates *c,
-                         int64_t *cap)
-{
-    json_error_t je;
-    json_t *row = json_loadb(line, n, JSON_REJECT_DUPLICATES, &je);
-    if (!row)
-        return ch_fail(r->e, CH_EUSER, "%s:%lld: not JSON (%s); was the file cut short?", r->path,
-                       (long long)r->line, je.text);
-    r->row = row;
-    ch_candidate one = {0};
-    ch_code code = read_row(r, s, &one);
-    json_decref(row);
-    if (code == CH_OK)
-        *CH_PUSH(c->list, c->n, *cap) = one;
-    return code;
-}
-
 ch_code ch_candidates_read(ch_candidates *c, const ch_split *s, const char *path, ch_err *e)
 {
-    *c = (ch_candidates){0};
-    char *text = NULL;
-    CH_TRY(ch_file_read(path, &text, NULL, e));
-    reader r = {.path = path, .e = e};
+    ch_jsonl f;
+    json_t *row;
     int64_t cap = 0;
-    ch_code code = CH_OK;
-    for (const char *p = text; *p && code == CH_OK;) {
-        size_t n = strcspn(p, "\n");
-        r.line++;
-        if (strspn(p, " \t\r") < n)
-            code = read_line(p, n, &r, s, c, &cap);
-        p += n + (p[n] == '\n');
+    ch_code code;
+    *c = (ch_candidates){0};
+    CH_TRY(ch_jsonl_open(&f, path, e));
+    while ((code = ch_jsonl_next(&f, &row, e)) == CH_OK && row) {
+        ch_candidate one = {0};
+        code = read_row(&(reader){path, f.line, row, e}, s, &one);
+        json_decref(row);
+        if (code != CH_OK)
+            break;
+        *CH_PUSH(c->list, c->n, cap) = one;
     }
-    free(text);
+    ch_jsonl_close(&f);
     if (code == CH_OK && c->n == 0)
         code = ch_fail(e, CH_EEMPTY, "%s: no candidate in it; make the file again", path);
     if (code != CH_OK)
@@ -216,7 +162,7 @@ static json_t *answer_text(const ch_model *m, const ch_seq *s)
 {
     char *text = ch_detokenize(m, s->ids + s->n_prompt, s->n - s->n_prompt, 0);
     char *trimmed = ch_trim(text);
-    json_t *v = text_of(trimmed);
+    json_t *v = ch_json_text(trimmed);
     free(text);
     free(trimmed);
     return v;
@@ -228,12 +174,11 @@ static json_t *group_row(const ch_group *g, const ch_model *m)
     const ch_seq *first = &g->list[0].seq;
     char *prompt = ch_detokenize(m, first->ids, first->n_prompt, 1);
     for (int64_t i = 0; i < g->n; i++)
-        json_array_append_new(g->list[i].role == CH_ROLE_GOOD ? good : bad,
-                              answer_text(m, &g->list[i].seq));
-    json_object_set_new(row, "row", text_of(g->row ? g->row : ""));
-    json_object_set_new(row, "good", good);
-    json_object_set_new(row, "bad", bad);
-    json_object_set_new(row, "prompt", text_of(prompt));
+        ch_json_add(g->list[i].role == CH_ROLE_GOOD ? good : bad, answer_text(m, &g->list[i].seq));
+    ch_json_set(row, "row", ch_json_text(g->row ? g->row : ""));
+    ch_json_set(row, "good", good);
+    ch_json_set(row, "bad", bad);
+    ch_json_set(row, "prompt", ch_json_text(prompt));
     free(prompt);
     return row;
 }
@@ -242,11 +187,7 @@ ch_code ch_pairs_write(const ch_groups *g, const ch_model *m, const char *path, 
 {
     ch_out o;
     CH_TRY(ch_out_open(&o, path, e));
-    ch_code code = CH_OK;
-    for (int64_t i = 0; i < g->n && code == CH_OK; i++)
-        code = put_line(&o, group_row(&g->list[i], m), e);
-    if (code == CH_OK)
-        return ch_out_commit(&o, e);
-    ch_out_abandon(&o);
-    return code;
+    for (int64_t i = 0; i < g->n; i++)
+        ch_json_line(o.f, group_row(&g->list[i], m));
+    return ch_out_commit(&o, e);
 }

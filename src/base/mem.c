@@ -44,6 +44,18 @@ void *ch_new_pages(size_t bytes)
     return p;
 }
 
+void *ch_malloc(size_t bytes)
+{
+    return ch_need(malloc(bytes));
+}
+
+void *ch_need(void *p)
+{
+    if (!p)
+        out_of_memory(0);
+    return p;
+}
+
 char *ch_dup(const char *s)
 {
     return ch_dupn(s, strlen(s));

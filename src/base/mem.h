@@ -15,6 +15,10 @@ void *ch_new(size_t count, size_t elem);
 void *ch_grow(void *p, size_t count, size_t elem);
 /* Page-aligned scratch on large pages where there are some, not zeroed; free(). */
 void *ch_new_pages(size_t bytes);
+/* malloc's; NULL only where there is no way out of here. */
+void *ch_malloc(size_t bytes);
+/* p, which some other library allocated; NULL is out of memory. */
+void *ch_need(void *p);
 char *ch_dup(const char *s);
 char *ch_dupn(const char *s, size_t n);
 /* A malloc'd printf. */

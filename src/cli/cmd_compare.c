@@ -25,10 +25,9 @@ static void print_json(const ch_comparison *list, int64_t n)
         const ch_comparison *c = &list[i];
         json_t *metrics = json_object();
         for (int k = 0; k < CH_M_COUNT; k++)
-            json_object_set_new(metrics, ch_metrics[k].key,
-                                json_pack("{s:o,s:o,s:o}", "a", stat_json(c->left[k]), "b",
-                                          stat_json(c->right[k]), "difference",
-                                          stat_json(c->diff[k])));
+            ch_json_set(metrics, ch_metrics[k].key,
+                        json_pack("{s:o,s:o,s:o}", "a", stat_json(c->left[k]), "b",
+                                  stat_json(c->right[k]), "difference", stat_json(c->diff[k])));
         json_array_append_new(
             all, json_pack("{s:o,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:o}", "a", ch_json_text(c->a), "b",
                            ch_json_text(c->b), "sim", c->sim, "tasks", (json_int_t)c->n_tasks,
@@ -36,10 +35,7 @@ static void print_json(const ch_comparison *list, int64_t n)
                            "tasks_by_labels_a", (json_int_t)c->labelled_a, "tasks_by_labels_b",
                            (json_int_t)c->labelled_b, "metrics", metrics));
     }
-    char *text = json_dumps(all, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-    puts(text);
-    free(text);
-    json_decref(all);
+    ch_json_tree(stdout, all);
 }
 
 static void print_text(const ch_comparison *c)

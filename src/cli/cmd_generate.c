@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/cli.h"
@@ -41,14 +42,13 @@ static ch_code add_line(texts *t, const char *line, int64_t row, ch_err *e)
 {
     char *s = ch_trim(line);
     if (s[0] == '{') {
-        json_error_t why;
-        json_t *v = json_loads(s, 0, &why);
+        json_t *v;
+        ch_code c = ch_json_parse(&v, s, strlen(s), "stdin", row, e);
         const char *prompt = json_string_value(json_object_get(v, "prompt"));
-        ch_code c =
-            prompt ? CH_OK
-                   : ch_fail(e, CH_EUSER,
-                             "stdin: line %lld: a JSON object with a text \"prompt\" is wanted%s%s",
-                             (long long)row, v ? "" : ": ", v ? "" : why.text);
+        if (c == CH_OK && !prompt)
+            c = ch_fail(e, CH_EUSER,
+                        "stdin, line %lld: a JSON object with a text \"prompt\" is wanted",
+                        (long long)row);
         if (prompt)
             *CH_PUSH(t->list, t->n, t->cap) = ch_dup(prompt);
         json_decref(v);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -14,16 +13,6 @@ void ch_texts_free(ch_texts *t)
         free(t->s[i]);
     free(t->s);
     *t = (ch_texts){0};
-}
-
-const char *ch_json_what(const json_t *v)
-{
-    static const char *const names[] = {
-        [JSON_OBJECT] = "an object", [JSON_ARRAY] = "a list",  [JSON_STRING] = "a text",
-        [JSON_INTEGER] = "a number", [JSON_REAL] = "a number", [JSON_TRUE] = "true",
-        [JSON_FALSE] = "false",      [JSON_NULL] = "null",
-    };
-    return v ? names[json_typeof(v)] : "nothing";
 }
 
 static int blank(const char *s)
@@ -70,35 +59,6 @@ ch_code ch_kind_parse(const char *word, const char *where, ch_kind *kind, ch_err
     const char *near = ch_nearest(word, words);
     return ch_fail(e, CH_EUSER, "%s is `%s`, wanted is closed, free or auto%s%s%s", where, word,
                    near ? "; did you mean `" : "", near ? near : "", near ? "`?" : "");
-}
-
-static const char *skip_bom(const char *s, size_t *n)
-{
-    if (*n >= 3 && !memcmp(s, "\xEF\xBB\xBF", 3)) {
-        *n -= 3;
-        return s + 3;
-    }
-    return s;
-}
-
-ch_code ch_json_parse(const char *path, json_t **root, ch_err *e)
-{
-    char *text;
-    size_t n;
-    json_error_t at;
-    CH_TRY(ch_file_read(path, &text, &n, e));
-    const char *s = skip_bom(text, &n);
-    *root = json_loadb(s, n, JSON_REJECT_DUPLICATES, &at);
-    free(text);
-    if (!*root)
-        return ch_fail(e, CH_EUSER, "%s, line %d: not JSON: %.160s", path, at.line, at.text);
-    if (json_is_object(*root))
-        return CH_OK;
-    ch_fail(e, CH_EUSER, "%s: holds %s, a JSON object is wanted%s", path, ch_json_what(*root),
-            json_is_array(*root) ? "; rows belong in a .jsonl file, one a line" : "");
-    json_decref(*root);
-    *root = NULL;
-    return CH_EUSER;
 }
 
 /* ------------------------------------------------------------------ instances */
@@ -248,7 +208,7 @@ static ch_code sni_items(const json_t *rows, ch_task *t, ch_err *e)
 ch_code ch_read_sni(ch_task *t, ch_texts *w, ch_err *e)
 {
     json_t *root;
-    CH_TRY(ch_json_parse(t->path, &root, e));
+    CH_TRY(ch_json_load(&root, t->path, e));
     ch_code c = sni_items(json_object_get(root, "Instances"), t, e);
     if (c == CH_OK)
         c = sni_head(root, t, w, e);
@@ -258,40 +218,27 @@ ch_code ch_read_sni(ch_task *t, ch_texts *w, ch_err *e)
 
 /* ------------------------------------------------------------------ JSONL */
 
-static ch_code jsonl_row(ch_task *t, int64_t *cap, const char *line, size_t n, int64_t row,
-                         ch_err *e)
+static ch_code jsonl_row(ch_task *t, int64_t *cap, const json_t *v, int64_t row, ch_err *e)
 {
-    json_error_t at;
     char *where = ch_fmt("%s, line %lld", t->path, (long long)row);
-    json_t *v = json_loadb(line, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &at);
-    ch_code c = v ? add_instance(t, cap, v, where, e)
-                  : ch_fail(e, CH_EUSER,
-                            "%s: not JSON: %.160s; one object a line is wanted, as in "
-                            "{\"input\": \"..\", \"output\": \"..\"}",
-                            where, at.text);
-    json_decref(v);
+    ch_code c = add_instance(t, cap, v, where, e);
     free(where);
     return c;
 }
 
 ch_code ch_read_jsonl(ch_task *t, ch_texts *w, ch_err *e)
 {
-    char *text;
-    size_t n;
-    int64_t cap = 0, row = 0;
-    ch_code c = CH_OK;
-    CH_TRY(ch_file_read(t->path, &text, &n, e));
-    const char *s = skip_bom(text, &n), *end = s + n;
-    while (s < end && c == CH_OK) {
-        const char *stop = memchr(s, '\n', (size_t)(end - s));
-        size_t k = (size_t)((stop ? stop : end) - s), lead = 0;
-        row++;
-        while (lead < k && isspace((unsigned char)s[lead]))
-            lead++;
-        if (lead < k)
-            c = jsonl_row(t, &cap, s, k, row, e);
-        s = stop ? stop + 1 : end;
+    ch_jsonl f;
+    json_t *v;
+    int64_t cap = 0;
+    ch_code c;
+    CH_TRY(ch_jsonl_open(&f, t->path, e));
+    while ((c = ch_jsonl_next(&f, &v, e)) == CH_OK && v) {
+        c = jsonl_row(t, &cap, v, f.line, e);
+        json_decref(v);
+        if (c != CH_OK)
+            break;
     }
-    free(text);
+    ch_jsonl_close(&f);
     return c == CH_OK ? ch_read_companion(t, w, e) : c;
 }

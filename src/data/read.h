@@ -2,8 +2,7 @@
 #ifndef CH_DATA_READ_H
 #define CH_DATA_READ_H
 
-#include <jansson.h>
-
+#include "base/json.h"
 #include "data/task.h"
 
 /* A growing list of owned texts. Zero it before use. */
@@ -36,10 +35,7 @@ void ch_side_free(ch_side *s);
 /* Shared by the readers. where says file and key, for the sentence of a failure. */
 ch_code ch_read_text(const json_t *v, const char *where, char **out, ch_err *e) CH_CHECK_RESULT;
 ch_code ch_read_texts(const json_t *v, const char *where, ch_texts *w, ch_err *e) CH_CHECK_RESULT;
-ch_code ch_json_parse(const char *path, json_t **root, ch_err *e) CH_CHECK_RESULT;
 ch_code ch_kind_parse(const char *word, const char *where, ch_kind *kind,
                       ch_err *e) CH_CHECK_RESULT;
-/* "a number", "a list", .., "nothing" for NULL. */
-const char *ch_json_what(const json_t *v);
 
 #endif

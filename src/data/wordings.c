@@ -89,7 +89,7 @@ static ch_code companion_unknown(const json_t *root, const char *path, ch_err *e
 static ch_code companion_json(const char *path, ch_task *t, ch_texts *w, ch_err *e)
 {
     json_t *root;
-    CH_TRY(ch_json_parse(path, &root, e));
+    CH_TRY(ch_json_load(&root, path, e));
     const json_t *more = json_object_get(root, "wordings"), *kind = json_object_get(root, "kind");
     char *in_i = ch_fmt("%s: `instruction`", path), *in_w = ch_fmt("%s: `wordings`", path),
          *in_k = ch_fmt("%s: `kind`", path), *word = NULL;
@@ -158,7 +158,7 @@ static ch_code side_json(ch_side *s, const char *path, ch_err *e)
 {
     json_t *root;
     ch_code c = CH_OK;
-    CH_TRY(ch_json_parse(path, &root, e));
+    CH_TRY(ch_json_load(&root, path, e));
     for (void *it = json_object_iter(root); it && c == CH_OK;
          it = json_object_iter_next(root, it)) {
         const char *key = json_object_iter_key(it);

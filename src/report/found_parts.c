@@ -1,9 +1,9 @@
 #include "report/found_parts.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -30,21 +30,17 @@ static void add_point(curve *c, const json_t *v)
 
 ch_code ch_found_curve(ch_report_curve *out, const char *log_path, ch_err *e)
 {
-    char *text;
+    ch_jsonl f;
     curve c = {0};
     *out = (ch_report_curve){0};
     if (!ch_exists(log_path))
         return CH_OK;
-    CH_TRY(ch_file_read(log_path, &text, NULL, e));
-    for (char *p = text; *p;) {
-        size_t n = strcspn(p, "\n");
-        json_t *v = json_loadb(p, n, 0, NULL);
-        p += n + (p[n] == '\n');
+    CH_TRY(ch_jsonl_open(&f, log_path, e));
+    /* A line that a kill cut short is no point of the curve. */
+    for (json_t *v; ch_jsonl_next(&f, &v, NULL) != CH_OK || v; json_decref(v))
         if (v)
             add_point(&c, v);
-        json_decref(v);
-    }
-    free(text);
+    ch_jsonl_close(&f);
     *out = (ch_report_curve){.n_train = c.n_train,
                              .n_dev = c.n_dev,
                              .train_step = c.train_step,

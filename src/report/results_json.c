@@ -1,33 +1,22 @@
 /* results.json. The keys come in the order in which they are set here (jansson keeps it). */
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "report/report.h"
 #include "report/words.h"
-
-/* The value may be NULL only by our own fault: numbers were checked, texts cleaned. */
-static void set(json_t *o, const char *key, json_t *value)
-{
-    CH_MUST(value && json_object_set_new(o, key, value) == 0);
-}
-
-static void append(json_t *list, json_t *value)
-{
-    CH_MUST(value && json_array_append_new(list, value) == 0);
-}
 
 static void set_text(json_t *o, const char *key, const char *s)
 {
     char *clean = ch_clean(s);
-    set(o, key, json_string(clean));
+    ch_json_set(o, key, ch_json_text(clean));
     free(clean);
 }
 
 static void set_int(json_t *o, const char *key, int64_t v)
 {
-    set(o, key, json_integer(v));
+    ch_json_set(o, key, json_integer(v));
 }
 
 /* Seeds use all 64 bits; what an int64 cannot hold is written as a decimal text. */
@@ -37,7 +26,7 @@ static json_t *seed_value(uint64_t seed)
     if (seed <= INT64_MAX)
         return json_integer((json_int_t)seed);
     snprintf(text, sizeof text, "%llu", (unsigned long long)seed);
-    return json_string(text);
+    return ch_json_text(text);
 }
 
 static json_t *stats(const ch_stat *s)
@@ -45,10 +34,10 @@ static json_t *stats(const ch_stat *s)
     json_t *o = json_object();
     for (int k = 0; k < CH_M_COUNT; k++) {
         json_t *one = json_object();
-        set(one, "value", json_real(s[k].value));
-        set(one, "low", json_real(s[k].low));
-        set(one, "high", json_real(s[k].high));
-        set(o, ch_metrics[k].key, one);
+        ch_json_set(one, "value", ch_json_real(s[k].value));
+        ch_json_set(one, "low", ch_json_real(s[k].low));
+        ch_json_set(one, "high", ch_json_real(s[k].high));
+        ch_json_set(o, ch_metrics[k].key, one);
     }
     return o;
 }
@@ -60,8 +49,8 @@ static json_t *by_task(const ch_report_data *d, const ch_measure *m)
         json_t *o = json_object();
         set_text(o, "task", d->tasks[t].name);
         for (int k = 0; k < CH_M_COUNT; k++)
-            set(o, ch_metrics[k].key, json_real(m->by_task[t][k]));
-        append(list, o);
+            ch_json_set(o, ch_metrics[k].key, ch_json_real(m->by_task[t][k]));
+        ch_json_add(list, o);
     }
     return list;
 }
@@ -70,11 +59,11 @@ static json_t *losses(const int64_t *step, const double *loss, int64_t n)
 {
     json_t *o = json_object(), *steps = json_array(), *values = json_array();
     for (int64_t i = 0; i < n; i++) {
-        append(steps, json_integer(step[i]));
-        append(values, json_real(loss[i]));
+        ch_json_add(steps, json_integer(step[i]));
+        ch_json_add(values, ch_json_real(loss[i]));
     }
-    set(o, "step", steps);
-    set(o, "loss", values);
+    ch_json_set(o, "step", steps);
+    ch_json_set(o, "loss", values);
     return o;
 }
 
@@ -84,19 +73,19 @@ static json_t *arm_json(const ch_report_data *d, const ch_report_arm *a)
     set_text(o, "name", a->name);
     set_text(o, "description", a->description);
     set_text(o, "sha256", a->hash);
-    set(o, "metrics", stats(a->measure.all));
+    ch_json_set(o, "metrics", stats(a->measure.all));
     if (a->has_diff)
-        set(o, "difference_to_first", stats(a->diff));
+        ch_json_set(o, "difference_to_first", stats(a->diff));
     if (ch_has_text(a->versus)) {
         set_text(o, "versus", a->versus);
-        set(o, "difference_to_versus", stats(a->versus_diff));
+        ch_json_set(o, "difference_to_versus", stats(a->versus_diff));
     }
-    set(o, "collapsed", json_boolean(a->measure.collapsed));
+    ch_json_set(o, "collapsed", json_boolean(a->measure.collapsed));
     set_text(o, "alarm", a->measure.alarm);
-    set(o, "by_task", by_task(d, &a->measure));
-    set(curve, "train", losses(a->curve.train_step, a->curve.train, a->curve.n_train));
-    set(curve, "dev", losses(a->curve.dev_step, a->curve.dev, a->curve.n_dev));
-    set(o, "losses", curve);
+    ch_json_set(o, "by_task", by_task(d, &a->measure));
+    ch_json_set(curve, "train", losses(a->curve.train_step, a->curve.train, a->curve.n_train));
+    ch_json_set(curve, "dev", losses(a->curve.dev_step, a->curve.dev, a->curve.n_dev));
+    ch_json_set(o, "losses", curve);
     return o;
 }
 
@@ -106,9 +95,9 @@ static json_t *answers(const ch_report_answer *list, int64_t n)
     for (int64_t i = 0; i < n; i++) {
         json_t *o = json_object();
         set_text(o, "text", list[i].text);
-        set(o, "right", json_boolean(list[i].right));
+        ch_json_set(o, "right", json_boolean(list[i].right));
         set_int(o, "group", list[i].group);
-        append(out, o);
+        ch_json_add(out, o);
     }
     return out;
 }
@@ -118,7 +107,7 @@ static json_t *texts(const char *const *list, int64_t n)
     json_t *out = json_array();
     for (int64_t i = 0; i < n; i++) {
         char *clean = ch_clean(list[i]);
-        append(out, json_string(clean));
+        ch_json_add(out, ch_json_text(clean));
         free(clean);
     }
     return out;
@@ -130,10 +119,10 @@ static json_t *example_json(const ch_report_example *x)
     set_text(o, "task", x->task);
     set_text(o, "input", x->input);
     set_text(o, "gold", x->gold);
-    set(o, "wordings", texts(x->wordings, x->n));
-    set(o, "before", answers(x->before, x->n));
+    ch_json_set(o, "wordings", texts(x->wordings, x->n));
+    ch_json_set(o, "before", answers(x->before, x->n));
     if (x->after)
-        set(o, "after", answers(x->after, x->n));
+        ch_json_set(o, "after", answers(x->after, x->n));
     return o;
 }
 
@@ -143,24 +132,24 @@ static json_t *how_measured(const ch_report_data *d)
     set_int(n, "tasks", d->n_tasks);
     set_int(n, "inputs", d->n_inputs);
     set_int(n, "wordings", d->n_wordings);
-    set(o, "n", n);
+    ch_json_set(o, "n", n);
     set_text(o, "split", d->split);
     set_text(sim, "closed", d->sim_closed);
     set_text(sim, "free", d->sim_free);
-    set(o, "sim", sim);
+    ch_json_set(o, "sim", sim);
     set_text(o, "rouge", "rouge_score-compatible, stemmed");
-    set(boot, "interval", json_real(0.95));
+    ch_json_set(boot, "interval", ch_json_real(0.95));
     set_text(boot, "resampled_by", "task, then input");
     set_int(boot, "resamples", d->resamples);
-    set(boot, "seed", seed_value(d->bootstrap_seed));
-    set(o, "bootstrap", boot);
+    ch_json_set(boot, "seed", seed_value(d->bootstrap_seed));
+    ch_json_set(o, "bootstrap", boot);
     set_int(o, "dropped_wordings", d->dropped_wordings);
     set_int(o, "dropped_rows", d->dropped_rows);
     if (d->judge_n > 0) {
         json_t *judge = json_object();
         set_int(judge, "pairs", d->judge_n);
-        set(judge, "agreement", json_real(d->judge_agreement));
-        set(o, "judge_on_closed_tasks", judge);
+        ch_json_set(judge, "agreement", ch_json_real(d->judge_agreement));
+        ch_json_set(o, "judge_on_closed_tasks", judge);
     }
     return o;
 }
@@ -171,12 +160,12 @@ static json_t *metrics_json(void)
     for (int k = 0; k < CH_M_COUNT; k++) {
         json_t *m = json_object();
         set_text(m, "title", ch_metrics[k].title);
-        set(m, "share", json_boolean(ch_metrics[k].percent));
-        set(m, "better",
-            json_string(ch_metrics[k].higher_is_better == 1   ? "higher"
-                        : ch_metrics[k].higher_is_better == 0 ? "lower"
-                                                              : "neither"));
-        set(o, ch_metrics[k].key, m);
+        ch_json_set(m, "share", json_boolean(ch_metrics[k].percent));
+        ch_json_set(m, "better",
+                    ch_json_text(ch_metrics[k].higher_is_better == 1   ? "higher"
+                                 : ch_metrics[k].higher_is_better == 0 ? "lower"
+                                                                       : "neither"));
+        ch_json_set(o, ch_metrics[k].key, m);
     }
     return o;
 }
@@ -185,7 +174,7 @@ static json_t *seeds_json(const ch_report_data *d)
 {
     json_t *list = json_array();
     for (int64_t i = 0; i < d->n_seeds; i++)
-        append(list, seed_value(d->seeds[i]));
+        ch_json_add(list, seed_value(d->seeds[i]));
     return list;
 }
 
@@ -194,11 +183,11 @@ static void set_origin(json_t *root, const ch_report_data *d)
     json_t *model = json_object(), *recipe = json_object();
     set_text(model, "name", d->model);
     set_text(model, "sha256", d->base_hash);
-    set(root, "model", model);
+    ch_json_set(root, "model", model);
     set_text(recipe, "sha256", d->recipe_hash);
     set_text(recipe, "text", d->recipe);
-    set(root, "recipe", recipe);
-    set(root, "seeds", seeds_json(d));
+    ch_json_set(root, "recipe", recipe);
+    ch_json_set(root, "seeds", seeds_json(d));
 }
 
 static json_t *report_json(const ch_report_data *d)
@@ -211,24 +200,24 @@ static json_t *report_json(const ch_report_data *d)
     set_text(root, "summary", said);
     free(said);
     set_origin(root, d);
-    set(root, "measured", how_measured(d));
-    set(root, "warnings", texts(d->warnings, d->n_warnings));
-    set(root, "notes", texts(d->notes, d->n_notes));
+    ch_json_set(root, "measured", how_measured(d));
+    ch_json_set(root, "warnings", texts(d->warnings, d->n_warnings));
+    ch_json_set(root, "notes", texts(d->notes, d->n_notes));
     for (int64_t t = 0; t < d->n_tasks; t++) {
         json_t *o = json_object();
         set_text(o, "name", d->tasks[t].name);
         set_text(o, "sim", d->tasks[t].sim);
-        append(tasks, o);
+        ch_json_add(tasks, o);
     }
-    set(root, "tasks", tasks);
-    set(root, "metrics", metrics_json());
+    ch_json_set(root, "tasks", tasks);
+    ch_json_set(root, "metrics", metrics_json());
     set_text(root, "main_arm", d->arms[ch_report_main_arm(d)].name);
     for (int64_t i = 0; i < d->n_arms; i++)
-        append(arms, arm_json(d, &d->arms[i]));
-    set(root, "arms", arms);
+        ch_json_add(arms, arm_json(d, &d->arms[i]));
+    ch_json_set(root, "arms", arms);
     for (int64_t i = 0; i < d->n_examples; i++)
-        append(examples, example_json(&d->examples[i]));
-    set(root, "examples", examples);
+        ch_json_add(examples, example_json(&d->examples[i]));
+    ch_json_set(root, "examples", examples);
     return root;
 }
 
@@ -236,16 +225,7 @@ ch_code ch_report_json_text(char **text, const ch_report_data *d, ch_err *e)
 {
     *text = NULL;
     CH_TRY(ch_report_check(d, e));
-    json_t *root = report_json(d);
-    char *dumped = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-    json_decref(root);
-    if (!dumped)
-        return ch_fail(e, CH_EMEM, "report: there is no memory for the JSON text");
-    ch_str b = {0};
-    ch_str_add(&b, dumped);
-    ch_str_add(&b, "\n");
-    free(dumped);
-    *text = ch_str_take(&b);
+    *text = ch_json_dump(report_json(d));
     return CH_OK;
 }
 

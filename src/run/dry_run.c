@@ -50,10 +50,7 @@ static void print_json(FILE *out, const ch_forecast *x, const ch_state *s)
         "available_bytes", (double)ch_available_bytes(), "train_seconds_estimate", x->train_s,
         "measure_seconds_estimate", x->measure_s, "timed_rows", (json_int_t)x->timed, "device",
         ch_device_text(s->device));
-    char *text = json_dumps(v, JSON_INDENT(2));
-    fprintf(out, "%s\n", text);
-    free(text);
-    json_decref(v);
+    ch_json_tree(out, v);
 }
 
 static void print_load(FILE *out, const char *what, const ch_load *l)

@@ -42,15 +42,15 @@ ch_code ch_stage_finish(const ch_stage *s, json_t *extra, ch_err *e)
     for (const char *p = s->depends; *p;) {
         size_t n = strcspn(p, "\n");
         char *line = ch_dupn(p, n);
-        json_array_append_new(lines, ch_json_text(line));
+        ch_json_add(lines, ch_json_text(line));
         free(line);
         p += n + (p[n] == '\n');
     }
-    json_object_set_new(v, "stage", json_string(s->name));
-    json_object_set_new(v, "hash", json_string(s->hash.hex));
-    json_object_set_new(v, "depends", lines);
+    ch_json_set(v, "stage", ch_json_text(s->name));
+    ch_json_set(v, "hash", ch_json_text(s->hash.hex));
+    ch_json_set(v, "depends", lines);
     if (extra)
-        json_object_set_new(v, "result", extra);
+        ch_json_set(v, "result", extra);
     return ch_json_save(v, s->done, e);
 }
 

@@ -165,24 +165,23 @@ static ch_code read_same_row(ch_cases *c, const ch_replies *r, int64_t k, json_t
 
 ch_code ch_cases_read(ch_cases *c, const ch_replies *r, const char *same_path, ch_err *e)
 {
-    char *text;
-    CH_TRY(ch_file_read(same_path, &text, NULL, e));
+    ch_jsonl f;
+    CH_TRY(ch_jsonl_open(&f, same_path, e));
     borrow(c, r);
     int64_t k = 0;
     ch_code code = CH_OK;
-    for (char *p = text; *p && code == CH_OK; k++) {
-        size_t n = strcspn(p, "\n");
-        json_t *v = k < c->n ? json_loadb(p, n, 0, NULL) : NULL;
-        p += n + (p[n] == '\n');
-        code = v ? read_same_row(c, r, k, v, same_path, e)
-                 : ch_fail(e, CH_EUSER, "%s: line %lld: not JSON, or more lines than inputs",
-                           same_path, (long long)k + 1);
+    for (json_t *v = NULL; (code = ch_jsonl_next(&f, &v, e)) == CH_OK && v; k++) {
+        code = k < c->n ? read_same_row(c, r, k, v, same_path, e)
+                        : ch_fail(e, CH_EUSER, "%s: line %lld: more lines than the %lld inputs",
+                                  same_path, (long long)f.line, (long long)c->n);
         json_decref(v);
+        if (code != CH_OK)
+            break;
     }
     if (code == CH_OK && k != c->n)
         code = ch_fail(e, CH_EUSER, "%s: has %lld lines for %lld inputs", same_path, (long long)k,
                        (long long)c->n);
-    free(text);
+    ch_jsonl_close(&f);
     if (code != CH_OK)
         ch_cases_release(c);
     return code;

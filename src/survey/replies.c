@@ -99,20 +99,15 @@ static ch_code find_cases(ch_replies *r, const char *path, ch_err *e)
     return CH_OK;
 }
 
-static ch_code read_lines(ch_replies *r, char *text, const char *path, ch_err *e)
+static ch_code read_lines(ch_replies *r, ch_jsonl *f, const char *path, ch_err *e)
 {
-    int64_t cap = 0, row = 0;
-    for (char *p = text; *p;) {
-        size_t n = strcspn(p, "\n");
-        json_error_t why;
-        row++;
-        json_t *v = json_loadb(p, n, 0, &why);
-        p += n + (p[n] == '\n');
+    int64_t cap = 0;
+    for (json_t *v;;) {
+        CH_TRY(ch_jsonl_next(f, &v, e));
         if (!v)
-            return ch_fail(e, CH_EUSER, "%s: line %lld: not JSON: %s", path, (long long)row,
-                           why.text);
+            break;
         ch_reply y = {0};
-        ch_code c = read_row(&y, v, path, row, e);
+        ch_code c = read_row(&y, v, path, f->line, e);
         json_decref(v);
         CH_TRY(c);
         *CH_PUSH(r->list, r->n, cap) = y;
@@ -124,11 +119,11 @@ static ch_code read_lines(ch_replies *r, char *text, const char *path, ch_err *e
 
 ch_code ch_replies_read(ch_replies *r, const char *path, ch_err *e)
 {
-    char *text;
+    ch_jsonl f;
     *r = (ch_replies){0};
-    CH_TRY(ch_file_read(path, &text, NULL, e));
-    ch_code c = read_lines(r, text, path, e);
-    free(text);
+    CH_TRY(ch_jsonl_open(&f, path, e));
+    ch_code c = read_lines(r, &f, path, e);
+    ch_jsonl_close(&f);
     if (c != CH_OK)
         ch_replies_release(r);
     return c;

@@ -1,10 +1,10 @@
 /* Loads results.json back. Strings are borrowed from the JSON tree, which lives as long as the
  * report; arrays are on a list of blocks beside it. */
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/utf8.h"
@@ -336,14 +336,9 @@ static ch_code read_report(reader *r, ch_report_data *d)
 
 ch_code ch_report_read_json(ch_report_data *d, const char *path, ch_err *e)
 {
-    json_error_t at;
+    json_t *root;
     *d = (ch_report_data){0};
-    json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &at);
-    if (!root && at.line < 0)
-        return ch_fail(e, CH_EUSER, "%s: cannot be read: %s", path, at.text);
-    if (!root)
-        return ch_fail(e, CH_EUSER, "%s:%d: is not JSON: %s; a results.json of chorus is wanted",
-                       path, at.line, at.text);
+    CH_TRY(ch_json_load(&root, path, e));
     owner *own = ch_new(1, sizeof *own);
     own->root = root;
     d->owned = own;
