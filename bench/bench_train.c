@@ -77,7 +77,7 @@ static ch_groups random_groups(int64_t n, int64_t tokens, int64_t answer, int64_
 
 static int run(ch_model *m, const ch_groups *g, const ch_train_opts *o, ch_err *e)
 {
-    static const ch_objective sft = {"sft", "", ch_loss_sft, 0, 0, 1};
+    static const ch_objective sft = {.name = "sft", .what = "", .loss = ch_loss_sft, .linear = 1};
     ch_stepper s = {0};
     ch_step_report r = {0};
     double step[ROUNDS], bare[ROUNDS];

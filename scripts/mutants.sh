@@ -20,7 +20,7 @@ lay_tree() {
         mkdir -p "$tree/$room"
         cp "$room"*.h "$tree/$room" 2>/dev/null || true
     done
-    cp src/align/objectives.c "$tree/src/align/"
+    cp src/align/objectives.c src/align/losses.c "$tree/src/align/"
     cp -r tests/CMakeLists.txt tests/support tests/mutants "$tree/tests/"
     rm -f "$tree"/tests/support/report*
     for t in $tests; do cp "tests/$t.c" "$tree/tests/"; done

@@ -178,7 +178,7 @@ static void the_hinge_objective_and_its_gradient_are_pytorchs(void **state)
     double sum[8], w[8];
     int64_t count[8];
     ch_forest_sum(&g.f, g.logp, group.n, sum, count);
-    ch_update u = {1, count[0], json_number_at(h, "lambda"), 0, 0.1};
+    ch_update u = {1, count[0], {.lambda = json_number_at(h, "lambda")}};
     double loss = ch_objective_find("cat")->loss(&group, sum, count, &u, w);
     for (int64_t i = 0; i < g.f.n_targets; i++)
         g.dlogp[i] = (float)w[g.f.seq[i]];

@@ -32,7 +32,7 @@ static void fill(sample *s, ch_rng *r, int64_t goods, int64_t n)
 }
 
 static const ch_update update = {
-    .n_groups = 5, .n_good_tokens = 23, .lambda = 0.7, .margin = 0.3, .beta = 0.4};
+    .n_groups = 5, .n_good_tokens = 23, .k = {.lambda = 0.7, .margin = 0.3, .beta = 0.4}};
 
 /* 1 when w is the gradient of the loss at logp. */
 static int weights_are_the_gradient(const ch_objective *o, const sample *s)
@@ -88,14 +88,14 @@ static void cat_is_lambda_times_the_mean_hinge_plus_cross_entropy(void **state C
 {
     sample s = by_hand();
     s.g = (ch_group){s.member, 3, NULL, 0};
-    ch_update u = {.n_groups = 4, .n_good_tokens = 10, .lambda = 2};
+    ch_update u = {.n_groups = 4, .n_good_tokens = 10, .k.lambda = 2};
     double w[3];
     /* Means -0.5, -0.2, -2: only the first bad answer stands above the good one, by 0.3. */
     CHECK_NEAR(run("cat", &s, &u, w), 2.0 / 4 * 0.3 + 1.0 / 10, 1e-12);
     CHECK_NEAR(w[0], -2.0 / 4 / 2 - 1.0 / 10, 1e-12);
     CHECK_NEAR(w[1], 2.0 / 4 / 1, 1e-12);
     assert_true(w[2] == 0);
-    u.margin = 2; /* now both count: 2 - 0.2 + 0.5 and 2 - 2 + 0.5 */
+    u.k.margin = 2; /* now both count: 2 - 0.2 + 0.5 and 2 - 2 + 0.5 */
     CHECK_NEAR(run("cat", &s, &u, w), 2.0 / 4 * (2.3 + 0.5) + 1.0 / 10, 1e-12);
     CHECK_NEAR(w[2], 2.0 / 4 / 4, 1e-12);
 }
@@ -120,8 +120,8 @@ static void cutting_a_batch_in_parts_changes_no_loss(void **state CH_UNUSED)
     fill(&a, &r, 1, 4);
     fill(&b, &r, 1, 5);
     double w[MOST];
-    ch_update two = {.n_groups = 2, .n_good_tokens = 9, .lambda = 1};
-    ch_update twice = {.n_groups = 4, .n_good_tokens = 18, .lambda = 1};
+    ch_update two = {.n_groups = 2, .n_good_tokens = 9, .k.lambda = 1};
+    ch_update twice = {.n_groups = 4, .n_good_tokens = 18, .k.lambda = 1};
     double once = run("cat", &a, &two, w) + run("cat", &b, &two, w);
     double doubled = 2 * (run("cat", &a, &twice, w) + run("cat", &b, &twice, w));
     CHECK_NEAR(once, doubled, 1e-12);
@@ -132,7 +132,7 @@ static void listwise_is_the_softmax_over_mean_log_probabilities(void **state CH_
 {
     sample s = by_hand();
     s.g = (ch_group){s.member, 3, NULL, 0};
-    ch_update u = {.n_groups = 4, .n_good_tokens = 10, .lambda = 2};
+    ch_update u = {.n_groups = 4, .n_good_tokens = 10, .k.lambda = 2};
     double w[3];
     double p = exp(-0.5) / (exp(-0.5) + exp(-0.2) + exp(-2.0));
     CHECK_NEAR(run("listwise", &s, &u, w), 0.5 * -log(p) + 0.1, 1e-12);
@@ -147,7 +147,7 @@ static void dpo_at_the_reference_is_log_2_and_pulls_by_half_beta(void **state CH
     s.g = (ch_group){s.member, 3, NULL, 0};
     for (int i = 0; i < 3; i++)
         s.member[i].ref_logp = s.logp[i];
-    ch_update u = {.n_groups = 1, .n_good_tokens = 2, .beta = 0.1};
+    ch_update u = {.n_groups = 1, .n_good_tokens = 2, .k.beta = 0.1};
     double w[3];
     CHECK_NEAR(run("dpo", &s, &u, w), log(2), 1e-12);
     CHECK_NEAR(w[0], -0.05, 1e-12);
@@ -163,7 +163,7 @@ static void a_nan_reaches_the_trainer_through_every_objective(void **state CH_UN
 {
     int64_t tried = 0;
     for (const ch_objective *o = ch_objectives; o->name; o++) {
-        for (int i = 0; i < (o->uses_bad ? 3 : 1); i++) {
+        for (int i = 0; i < (ch_objective_groups(o)->own_answers ? 3 : 1); i++) {
             sample s = by_hand();
             s.g = (ch_group){s.member, 3, NULL, 0};
             s.logp[i] = NAN;
@@ -176,12 +176,45 @@ static void a_nan_reaches_the_trainer_through_every_objective(void **state CH_UN
     assert_true(tried >= 10);
 }
 
+/* The constant called key, by the table that names them. */
+static double *constant(ch_constants *k, int i)
+{
+    return (double *)(void *)k + i;
+}
+
+static void every_loss_reads_the_constants_its_row_names_and_no_other(void **state CH_UNUSED)
+{
+    ch_rng r = {17, 0, 0};
+    for (const ch_objective *o = ch_objectives; o->name; o++) {
+        for (int i = 0; i < CH_N_CONSTANTS; i++) {
+            int moved = 0;
+            for (int k = 0; k < 20; k++) {
+                sample s;
+                double w[MOST];
+                fill(&s, &r, 1, 4);
+                ch_update u = update;
+                double before = o->loss(&s.g, s.logp, s.n_tok, &u, w);
+                *constant(&u.k, i) += 0.25;
+                moved |= before < o->loss(&s.g, s.logp, s.n_tok, &u, w) ||
+                         before > o->loss(&s.g, s.logp, s.n_tok, &u, w);
+            }
+            if (moved != ch_objective_reads(o, ch_constant_names[i]))
+                fail_msg("%s and its constant %s", o->name, ch_constant_names[i]);
+        }
+        assert_true(ch_objective_reads(o, "lr")); /* no constant of a loss: it always counts */
+    }
+    char *who = ch_objective_readers("lambda");
+    assert_string_equal(who, "cat, listwise");
+    free(who);
+}
+
 static void the_table_names_its_objectives_and_nothing_else(void **state CH_UNUSED)
 {
     assert_ptr_equal(ch_objective_find("sft")->loss, ch_loss_sft);
-    assert_false(ch_objective_find("sft")->uses_bad);
-    assert_true(ch_objective_find("cat")->uses_bad);
-    assert_true(ch_objective_find("dpo")->uses_ref);
+    assert_false(ch_objective_groups(ch_objective_find("sft"))->own_answers);
+    assert_true(ch_objective_groups(ch_objective_find("cat"))->own_answers);
+    assert_true(ch_objective_find("dpo")->needs_reference);
+    assert_string_equal(ch_objective_groups(NULL)->unit, "rows"); /* an arm that is not trained */
     assert_null(ch_objective_find("ca"));
     assert_null(ch_objective_find(""));
 }
@@ -196,6 +229,7 @@ int main(void)
         cmocka_unit_test(listwise_is_the_softmax_over_mean_log_probabilities),
         cmocka_unit_test(dpo_at_the_reference_is_log_2_and_pulls_by_half_beta),
         cmocka_unit_test(a_nan_reaches_the_trainer_through_every_objective),
+        cmocka_unit_test(every_loss_reads_the_constants_its_row_names_and_no_other),
         cmocka_unit_test(the_table_names_its_objectives_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,7 +111,7 @@ static void an_arm_s_own_values_go_before_the_recipe_s(void **state CH_UNUSED)
     assert_int_equal(a->train.steps, 9);
     assert_int_equal(c->train.steps, 40);
     assert_true(fabs(a->train.lr - 2e-4) < 1e-15);
-    assert_true(fabs(c->train.lambda - 0.5) < 1e-15);
+    assert_true(fabs(c->train.constants.lambda - 0.5) < 1e-15);
     assert_int_equal(c->align.samples, 2);
     assert_int_equal(c->align.reward, CH_REWARD_REFERENCE);
     assert_int_equal(c->align.pool, 1);

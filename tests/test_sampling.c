@@ -225,7 +225,7 @@ static double recording_loss(const ch_group *g, const double *logp, const int64_
     return ch_loss_sft(g, logp, n_tok, u, w);
 }
 
-static const ch_objective recording = {"sft", "records", recording_loss, 0, 0, 0};
+static const ch_objective recording = {.name = "sft", .what = "records", .loss = recording_loss};
 
 static int by_value(const void *a, const void *b)
 {

@@ -91,7 +91,7 @@ static void a_cat_update_has_pytorchs_loss_and_gradient(void **state)
     ch_groups all = {&group, 1};
     ch_train_opts o = plain_options(&b);
     o.batch = 1;
-    o.lambda = json_number_at(h, "lambda");
+    o.constants.lambda = json_number_at(h, "lambda");
     ch_err e = {0};
     ch_stepper s;
     ch_step_report r;

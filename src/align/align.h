@@ -4,6 +4,7 @@
 #ifndef CH_ALIGN_ALIGN_H
 #define CH_ALIGN_ALIGN_H
 
+#include "align/objectives.h"
 #include "data/split.h"
 #include "generate/generate.h"
 #include "train/train.h"
@@ -72,10 +73,6 @@ void ch_candidates_release(ch_candidates *c);
 ch_code ch_sft_groups(ch_groups *g, const ch_model *m, const ch_split *s, int augment, int side,
                       int64_t max_len, int drop_overlong, int64_t *n_dropped,
                       ch_err *e) CH_CHECK_RESULT;
-
-/* The table: sft, cat (lambda * hinge + SFT), and others; ends with a row without a name. */
-extern const ch_objective ch_objectives[];
-const ch_objective *ch_objective_find(const char *name);
 
 /* Judge [C, +]: are two answers to a prompt the Same or Contradicted? Asked in both orders by
  * comparing the log-probabilities of the two words; same[i] = 1 when the mean margin favours Same.

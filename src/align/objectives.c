@@ -1,121 +1,50 @@
-/* The objectives, one function and one row of the table each. Every function returns its group's
- * part of the update's loss and writes w[i] = d loss / d logp[i]. pbar = logp / n_tok, the mean log
- * P a token.
- *
- *   sft       -1/N sum over good of logp                                                    [P]
- *   cat       lambda/G sum over (good, bad) of max(0, margin + pbar_bad - pbar_good) + sft  [I,
- * after RRHF, arXiv 2304.05302, whose margin is 0; G groups of the update: the mean over groups, so
- * that the balance with sft does not depend on the batch size] listwise  lambda/G sum over good of
- * -log softmax over {good, its bads}(pbar) + sft      [+] dpo       1/G mean over (good, bad) of
- * -log sigmoid(beta ((logp - ref)_good - (logp - ref)_bad))
- *             [+, arXiv 2305.18290; sums, not means, as there] */
-#include <math.h>
+#include "align/objectives.h"
+
 #include <string.h>
 
-#include "align/align.h"
+#include "align/losses.h"
+#include "base/str.h"
 
-static double mean_logp(const double *logp, const int64_t *n_tok, int64_t i)
-{
-    return logp[i] / (double)n_tok[i];
-}
-
-static int64_t count_role(const ch_group *g, int role)
-{
-    int64_t n = 0;
-    for (int64_t i = 0; i < g->n; i++)
-        n += g->list[i].role == role;
-    return n;
-}
-
-static double loss_cat(const ch_group *g, const double *logp, const int64_t *n_tok,
-                       const ch_update *u, double *w)
-{
-    double loss = ch_loss_sft(g, logp, n_tok, u, w);
-    double scale = u->lambda / (double)u->n_groups;
-    for (int64_t i = 0; i < g->n; i++) {
-        for (int64_t j = 0; j < g->n; j++) {
-            if (g->list[i].role != CH_ROLE_GOOD || g->list[j].role != CH_ROLE_BAD)
-                continue;
-            double gap = u->margin + mean_logp(logp, n_tok, j) - mean_logp(logp, n_tok, i);
-            /* A NaN must reach the trainer, which stops on it; a plain "gap > 0" would hide it. */
-            if (gap <= 0)
-                continue;
-            loss += scale * gap;
-            w[j] += scale / (double)n_tok[j];
-            w[i] -= scale / (double)n_tok[i];
-        }
-    }
-    return loss;
-}
-
-/* log(exp(pbar_i) + sum over bad of exp(pbar_j)), shifted by the largest. */
-static double log_sum(const ch_group *g, const double *logp, const int64_t *n_tok, int64_t i)
-{
-    double top = mean_logp(logp, n_tok, i), sum = 0;
-    for (int64_t j = 0; j < g->n; j++) {
-        if (g->list[j].role == CH_ROLE_BAD)
-            top = fmax(top, mean_logp(logp, n_tok, j));
-    }
-    for (int64_t j = 0; j < g->n; j++) {
-        if (j == i || g->list[j].role == CH_ROLE_BAD)
-            sum += exp(mean_logp(logp, n_tok, j) - top);
-    }
-    return top + log(sum);
-}
-
-static double loss_listwise(const ch_group *g, const double *logp, const int64_t *n_tok,
-                            const ch_update *u, double *w)
-{
-    double loss = ch_loss_sft(g, logp, n_tok, u, w);
-    double scale = u->lambda / (double)u->n_groups;
-    for (int64_t i = 0; i < g->n; i++) {
-        if (g->list[i].role != CH_ROLE_GOOD)
-            continue;
-        double all = log_sum(g, logp, n_tok, i);
-        loss += scale * (all - mean_logp(logp, n_tok, i));
-        w[i] -= scale / (double)n_tok[i];
-        for (int64_t j = 0; j < g->n; j++) {
-            if (j == i || g->list[j].role == CH_ROLE_BAD)
-                w[j] += scale * exp(mean_logp(logp, n_tok, j) - all) / (double)n_tok[j];
-        }
-    }
-    return loss;
-}
-
-/* -log sigmoid(x), exact for large |x|. */
-static double softplus_minus(double x)
-{
-    return x > 0 ? log1p(exp(-x)) : log1p(exp(x)) - x;
-}
-
-static double loss_dpo(const ch_group *g, const double *logp, const int64_t *n_tok,
-                       const ch_update *u, double *w)
-{
-    (void)n_tok;
-    memset(w, 0, (size_t)g->n * sizeof *w);
-    int64_t pairs = count_role(g, CH_ROLE_GOOD) * count_role(g, CH_ROLE_BAD);
-    double loss = 0;
-    for (int64_t i = 0; i < g->n; i++) {
-        for (int64_t j = 0; j < g->n; j++) {
-            if (g->list[i].role != CH_ROLE_GOOD || g->list[j].role != CH_ROLE_BAD)
-                continue;
-            double x = u->beta * (logp[i] - g->list[i].ref_logp - logp[j] + g->list[j].ref_logp);
-            double scale = 1 / ((double)u->n_groups * (double)pairs);
-            double pull = scale * u->beta / (1 + exp(x));
-            loss += scale * softplus_minus(x);
-            w[i] -= pull;
-            w[j] += pull;
-        }
-    }
-    return loss;
-}
-
+/* [P] the paper, [I] our reading, [+] ours: see losses.h and train/objective.c. */
 const ch_objective ch_objectives[] = {
-    {"sft", "cross-entropy of the good answer", ch_loss_sft, 0, 0, 1},
-    {"cat", "lambda * hinge of bad over good (mean log P a token) + sft", loss_cat, 1, 0, 0},
-    {"listwise", "lambda * softmax of good against its bads + sft", loss_listwise, 1, 0, 0},
-    {"dpo", "direct preference optimisation against the arm it starts from", loss_dpo, 1, 1, 0},
+    {
+        .name = "sft",
+        .what = "cross-entropy of the good answer",
+        .groups = CH_GROUPS_ROWS,
+        .linear = 1,
+        .loss = ch_loss_sft,
+    },
+    {
+        .name = "cat",
+        .what = "lambda * hinge of bad over good (mean log P a token) + sft",
+        .groups = CH_GROUPS_PAIRS,
+        .reads = CH_READS(lambda) | CH_READS(margin),
+        .loss = ch_loss_cat,
+    },
+    {
+        .name = "listwise",
+        .what = "lambda * softmax of good against its bads + sft",
+        .groups = CH_GROUPS_PAIRS,
+        .reads = CH_READS(lambda),
+        .loss = ch_loss_listwise,
+    },
+    {
+        .name = "dpo",
+        .what = "direct preference optimisation against the arm it starts from",
+        .groups = CH_GROUPS_PAIRS,
+        .reads = CH_READS(beta),
+        .needs_reference = 1,
+        .loss = ch_loss_dpo,
+    },
     {0},
+};
+
+static const ch_group_maker makers[] = {
+    [CH_GROUPS_ROWS] = {.unit = "rows"},
+    [CH_GROUPS_PAIRS] = {.unit = "pairs",
+                         .on = "pairs of own answers",
+                         .own_answers = 1,
+                         .every_wording = 1},
 };
 
 const ch_objective *ch_objective_find(const char *name)
@@ -125,4 +54,36 @@ const ch_objective *ch_objective_find(const char *name)
             return o;
     }
     return NULL;
+}
+
+const ch_group_maker *ch_objective_groups(const ch_objective *o)
+{
+    return &makers[o ? o->groups : CH_GROUPS_ROWS];
+}
+
+/* The bit of a constant, 0 when key is none. */
+static unsigned bit_of(const char *key)
+{
+    for (unsigned i = 0; ch_constant_names[i]; i++) {
+        if (strcmp(ch_constant_names[i], key) == 0)
+            return 1u << i;
+    }
+    return 0;
+}
+
+int ch_objective_reads(const ch_objective *o, const char *key)
+{
+    unsigned bit = bit_of(key);
+    return !bit || (o->reads & bit);
+}
+
+char *ch_objective_readers(const char *key)
+{
+    ch_str b = {0};
+    unsigned bit = bit_of(key);
+    for (const ch_objective *o = ch_objectives; o->name; o++) {
+        if (o->reads & bit)
+            ch_str_addf(&b, "%s%s", b.n ? ", " : "", o->name);
+    }
+    return ch_str_take(&b);
 }

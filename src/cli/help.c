@@ -1,13 +1,16 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "cli/cli.h"
 #include "recipe/fields.h"
 
 static void print_option(FILE *f, const ch_opt *o)
 {
     const ch_field *field = o->field ? ch_field_find(o->field) : NULL;
-    const char *def = field ? field->def : o->def, *help = field ? field->help : o->help;
+    const char *def = field ? field->def : o->def;
+    char *help = field ? ch_field_help(field) : ch_dup(o->help);
     char left[64], letter[8] = "    ";
     if (o->letter)
         snprintf(letter, sizeof letter, "-%c, ", o->letter);
@@ -15,6 +18,7 @@ static void print_option(FILE *f, const ch_opt *o)
              o->value ? o->value : "");
     fprintf(f, "  %-30s %s%s%s%s\n", left, help, def && def[0] ? " [default: " : "",
             def && def[0] ? def : "", def && def[0] ? "]" : "");
+    free(help);
 }
 
 void ch_print_help(FILE *f, const ch_cmd *c)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "align/objectives.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -32,6 +33,8 @@ static const char *const sims[] = {"auto", "exact", "judge", NULL};
     {                                                                                              \
         s, k, CH_F_REAL, AT(m), def, low, high, NULL, help                                         \
     }
+#define CONSTANT(name, def, low, high, help)                                                       \
+    REAL("train", #name, train.constants.name, def, low, high, help),
 #define CHOICE(s, k, m, def, list, help)                                                           \
     {                                                                                              \
         s, k, CH_F_CHOICE, AT(m), def, 0, 0, list, help                                            \
@@ -89,9 +92,7 @@ const ch_field ch_fields[] = {
     REAL("train", "eps", train.eps, "1e-8", 0, 1, "AdamW"),
     REAL("train", "weight_decay", train.weight_decay, "0.01", 0, 10, "AdamW, not on norms [+]"),
     REAL("train", "clip", train.clip, "1", 0, 1e9, "gradient norm at most; 0: off [+]"),
-    REAL("train", "lambda", train.lambda, "1", 0, 1e6, "cat: weight of the hinge [P ablates it]"),
-    REAL("train", "margin", train.margin, "0", -1e6, 1e6, "cat: the hinge opens at this difference [P: 0]"),
-    REAL("train", "beta", train.beta, "0.1", 0, 1e6, "dpo: temperature [+]"),
+    CH_CONSTANTS(CONSTANT)
     INT("train", "eval_every", train.eval_every, "20", 0, 1e9, "updates between dev losses; 0: only at the end"),
     INT("train", "dev_rows", dev_rows, "256", 0, 1e9, "rows of the dev loss at most, evenly taken; 0: all"),
     INT("train", "save_every", train.save_every, "20", 0, 1e9, "updates between checkpoints; 0: only at the end"),
@@ -131,6 +132,14 @@ int ch_field_in_arm(const ch_field *f)
 {
     return (f->at >= AT(train) && f->at < AT(train) + sizeof(ch_train_opts)) ||
            (f->at >= AT(align) && f->at < AT(align) + sizeof(ch_align_opts));
+}
+
+char *ch_field_help(const ch_field *f)
+{
+    char *readers = strcmp(f->section, "train") ? ch_dup("") : ch_objective_readers(f->key);
+    char *text = ch_fmt("%s%s%s", readers, readers[0] ? ": " : "", f->help);
+    free(readers);
+    return text;
 }
 
 char *ch_field_text(const ch_recipe *r, const ch_field *f)

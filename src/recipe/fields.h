@@ -23,6 +23,8 @@ extern const ch_field ch_fields[]; /* ends with a row without a key */
 const ch_field *ch_field_find(const char *dotted);
 /* Text of a field's present value; new string. */
 char *ch_field_text(const ch_recipe *r, const ch_field *f);
+/* What it means, and for a constant of losses which objectives read it; new string. */
+char *ch_field_help(const ch_field *f);
 /* 1 when an arm may have its own value of this field (train.* and align.*). */
 int ch_field_in_arm(const ch_field *f);
 /* The value of one field written out of text: shared by the recipe, its arms and the command line.

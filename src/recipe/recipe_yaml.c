@@ -273,7 +273,9 @@ static void add_field(ch_str *b, const ch_recipe *r, const ch_field *f)
         add_quoted(b, v);
     else
         ch_str_add(b, v);
-    ch_str_addf(b, "  # %s\n", f->help);
+    char *help = ch_field_help(f);
+    ch_str_addf(b, "  # %s\n", help);
+    free(help);
     free(v);
 }
 

@@ -140,7 +140,7 @@ static ch_code read_arms(ch_found *f, ch_err *e)
         if (a->versus >= 0)
             CH_TRY(diff(f, a->versus_diff, &f->arms[a->versus], a, e));
         const ch_objective *o = ch_objective_find(f->recipe.arms[a->arm].objective);
-        if (o->uses_bad || !f->main_arm)
+        if (ch_objective_groups(o)->own_answers || !f->main_arm)
             f->main_arm = i;
     }
     for (int64_t i = 1; i < f->n_arms; i++)

@@ -65,9 +65,9 @@ char *ch_found_about(const ch_recipe *r, const ch_arm *a)
     int64_t from = ch_recipe_arm(r, a->from);
     if (!o)
         return ch_dup("as it is");
-    const char *on = o->uses_bad  ? "pairs of own answers"
-                     : a->augment ? "the instruction and its training wordings"
-                                  : "the instruction as it is";
+    const char *on = ch_objective_groups(o)->on;
+    if (!on)
+        on = a->augment ? "the instruction and its training wordings" : "the instruction as it is";
     char *text = ch_fmt("%s from %s, on %s, %lld updates of %lld, lr %g", o->name,
                         from >= 0 ? r->arms[from].title : a->from, on, (long long)a->train.steps,
                         (long long)a->train.batch, a->train.lr);
@@ -87,16 +87,16 @@ static const ch_arm *arm_of(const ch_found *f, int64_t i)
 int64_t ch_found_versus(const ch_found *f, int64_t i)
 {
     const ch_arm *a = arm_of(f, i);
-    const ch_objective *o = ch_objective_find(a->objective);
+    int own_answers = ch_objective_groups(ch_objective_find(a->objective))->own_answers;
     int plain = !strcmp(a->objective, "sft") && !a->augment;
     if (i == 0)
         return -1;
     for (int64_t k = 1; k < f->n_arms; k++) {
         const ch_arm *b = arm_of(f, k);
         int sibling = k != i && !strcmp(a->from, b->from) && !strcmp(b->objective, "sft");
-        if (sibling && o->uses_bad && b->train.steps == a->train.steps)
+        if (sibling && own_answers && b->train.steps == a->train.steps)
             return k;
-        if (sibling && !o->uses_bad && !plain && !b->augment)
+        if (sibling && !own_answers && !plain && !b->augment)
             return k;
     }
     for (int64_t k = 1; k < f->n_arms; k++)

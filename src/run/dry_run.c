@@ -67,15 +67,14 @@ static void print_updates(FILE *out, const ch_forecast *x, const ch_recipe *r)
     for (int64_t i = 1; i < r->n_arms; i++) {
         const ch_arm *a = &r->arms[i];
         double each = 1 / (double)a->train.steps;
-        int pairs = ch_objective_find(a->objective)->uses_bad;
+        const ch_group_maker *groups = ch_objective_groups(ch_objective_find(a->objective));
         char *what = ch_fmt("an update of %s", a->name);
         fprintf(out,
-                "%-36s %8lld %s %10.0f tokens  %10.0f when shared prefixes count once%s  "
+                "%-36s %8lld %-5s %10.0f tokens  %10.0f when shared prefixes count once%s  "
                 "%.1f wordings, %s sampling\n",
-                what, (long long)a->train.batch, pairs ? "pairs" : "rows ",
-                each * (double)x->arms[i].tokens, each * (double)x->arms[i].rows,
-                pairs ? " (at most)" : "", each * (double)x->arms[i].instructions,
-                sampling_text(a));
+                what, (long long)a->train.batch, groups->unit, each * (double)x->arms[i].tokens,
+                each * (double)x->arms[i].rows, groups->own_answers ? " (at most)" : "",
+                each * (double)x->arms[i].instructions, sampling_text(a));
         free(what);
     }
 }

@@ -177,13 +177,13 @@ static int64_t more(int64_t a, int64_t b)
 static void add_training(ch_forecast *x, const basis *b, const ch_state *s, int64_t arm)
 {
     const ch_arm *a = &s->r->arms[arm];
-    const ch_objective *o = ch_objective_find(a->objective);
-    int ia = a->augment || o->uses_bad;
+    const ch_group_maker *groups = ch_objective_groups(ch_objective_find(a->objective));
+    int ia = a->augment || groups->every_wording;
     ch_groups pairs = {0};
-    if (o->uses_bad)
+    if (groups->own_answers)
         pairs = pairs_like(&b->train[1], &a->align);
-    ch_train_load l =
-        ch_train_look(o->uses_bad ? &pairs : &b->train[a->augment != 0], &b->dev[ia], &a->train);
+    ch_train_load l = ch_train_look(groups->own_answers ? &pairs : &b->train[a->augment != 0],
+                                    &b->dev[ia], &a->train);
     x->arms[arm] = l;
     release_pairs(&pairs);
     x->train_s += b->train_s * (double)l.rows + b->score_s * (double)l.dev_rows +
@@ -236,7 +236,7 @@ static void add_arms(ch_forecast *x, const basis *b, const ch_state *s)
     x->measure_s *= (double)r->n_arms;
     for (int64_t i = 1; i < r->n_arms; i++) {
         add_training(x, b, s, i);
-        if (ch_objective_find(r->arms[i].objective)->uses_bad)
+        if (ch_objective_groups(ch_objective_find(r->arms[i].objective))->own_answers)
             add_candidates(x, b, s, &r->arms[i]);
     }
 }

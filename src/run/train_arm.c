@@ -69,7 +69,7 @@ ch_code ch_run_rows(const ch_state *s, const ch_model *m, const ch_arm *a, ch_gr
                              e));
     if (!dev)
         return CH_OK;
-    int augment = a->augment || obj->uses_bad;
+    int augment = a->augment || ch_objective_groups(obj)->every_wording;
     CH_TRY(ch_sft_groups(dev, m, &s->split, augment, 1, s->r->data.max_len, drop, &n, e));
     thin(dev, s->r->dev_rows);
     return CH_OK;
@@ -141,11 +141,9 @@ static void release_job(job *j)
 static void idle_keys(const char **idle, const ch_arm *a, const ch_objective *obj)
 {
     *idle++ = "save_every";
-    if (!obj->uses_bad) {
-        *idle++ = "lambda";
-        *idle++ = "margin";
-        *idle++ = "beta";
-    }
+    for (int i = 0; i < CH_N_CONSTANTS; i++)
+        if (!ch_objective_reads(obj, ch_constant_names[i]))
+            *idle++ = ch_constant_names[i];
     if (a->train.sampling == CH_DRAW_INDEPENDENT) {
         *idle++ = "sampling";
         *idle++ = "inputs_per_instruction";
@@ -169,10 +167,10 @@ static ch_code make_job(job *j, const ch_state *s, int64_t arm, ch_err *e)
                 s->train_side.hex, (long long)s->r->data.max_len, s->r->data.overlong,
                 (long long)s->r->dev_rows, s->r->save);
     ch_depends_on_device(&b, s);
-    const char *idle[8];
+    const char *idle[CH_N_CONSTANTS + 4];
     idle_keys(idle, a, j->obj);
     ch_depends_on_arm(&b, s, a, "train", idle);
-    if (j->obj->uses_bad) {
+    if (ch_objective_groups(j->obj)->own_answers) {
         ch_hash h;
         CH_TRY(ch_run_pairs_hash(s, arm, &h, e));
         ch_str_addf(&b, "pairs: %s\n", h.hex);
@@ -204,10 +202,11 @@ static ch_code train(ch_state *s, const job *j, int64_t arm, ch_model *m, ch_err
     ch_train_result result = {0};
     ch_hash pairs_hash;
     int64_t dropped = 0;
-    ch_code c = ch_run_rows(s, m, j->arm, j->obj->uses_bad ? NULL : &data, &dev, &dropped, e);
-    if (c == CH_OK && j->obj->uses_bad)
+    int own_answers = ch_objective_groups(j->obj)->own_answers;
+    ch_code c = ch_run_rows(s, m, j->arm, own_answers ? NULL : &data, &dev, &dropped, e);
+    if (c == CH_OK && own_answers)
         c = ch_run_pairs(s, arm, &data, m, &pairs_hash, e);
-    if (c == CH_OK && j->obj->uses_ref)
+    if (c == CH_OK && j->obj->needs_reference)
         c = ch_run_reference(&data, m, s->r, e);
     if (c == CH_OK)
         c = clean_train_dir(j->train_dir, j->stage.hash.hex, e);

@@ -218,7 +218,7 @@ static void apply(ch_stepper *s, int64_t step, ch_step_report *r)
 static ch_update whole(const ch_stepper *s)
 {
     const ch_train_opts *o = s->o;
-    ch_update u = {.n_groups = o->batch, .lambda = o->lambda, .margin = o->margin, .beta = o->beta};
+    ch_update u = {.n_groups = o->batch, .k = o->constants};
     for (int64_t i = 0; i < o->batch; i++)
         for (int64_t k = 0; k < s->batch[i]->n; k++)
             if (s->batch[i]->list[k].role == CH_ROLE_GOOD)

@@ -28,18 +28,6 @@ typedef struct {
     double begun_s, saved_s;
 } run;
 
-void ch_groups_release(ch_groups *g)
-{
-    for (int64_t i = 0; i < g->n; i++) {
-        for (int64_t k = 0; k < g->list[i].n; k++)
-            ch_seq_release(&g->list[i].list[k].seq);
-        free(g->list[i].list);
-        free(g->list[i].row);
-    }
-    free(g->list);
-    *g = (ch_groups){0};
-}
-
 /* Rows of log.jsonl beyond the step gone on from are of a life that was lost: drop them. */
 static ch_code open_log(run *r, ch_err *e)
 {

@@ -2,49 +2,7 @@
 #ifndef CH_TRAIN_TRAIN_H
 #define CH_TRAIN_TRAIN_H
 
-#include "model/model.h"
-
-/* A group is the smallest thing an objective looks at: SFT has one sequence, CAT one good answer
- * and its bad ones under the same prompt. */
-enum { CH_ROLE_GOOD = 0, CH_ROLE_BAD = 1 };
-typedef struct {
-    ch_seq seq;
-    int role;
-    double ref_logp; /* log P by a frozen model, for DPO and kin; 0 when unused */
-} ch_member;
-typedef struct {
-    ch_member *list;
-    int64_t n;
-    char *row;           /* names the group in messages */
-    int64_t instruction; /* equal for groups whose prompts begin with the same wording */
-} ch_group;
-typedef struct {
-    ch_group *list;
-    int64_t n;
-} ch_groups;
-void ch_groups_release(ch_groups *g);
-
-/* What an update as a whole is divided by, so that no cut of the batch changes it. */
-typedef struct {
-    int64_t n_groups, n_good_tokens;
-    double lambda, margin, beta; /* the objective's constants, from the recipe */
-} ch_update;
-
-/* logp[i]: sum of log P over the n_tok[i] answer tokens of member i. Writes w[i] = d loss / d
- * logp[i] and returns this group's part of the update's loss. */
-typedef double ch_loss_fn(const ch_group *g, const double *logp, const int64_t *n_tok,
-                          const ch_update *u, double *w);
-typedef struct {
-    const char *name, *what;
-    ch_loss_fn *loss;
-    int uses_bad; /* needs pairs */
-    int uses_ref; /* needs ref_logp */
-    int linear;   /* w does not depend on logp */
-} ch_objective;
-
-/* -1/N sum log P over good members, N the answer tokens of the update. */
-double ch_loss_sft(const ch_group *g, const double *logp, const int64_t *n_tok, const ch_update *u,
-                   double *w);
+#include "train/objective.h"
 
 /* How an update's groups are drawn. An epoch holds every group once, in either way. INDEPENDENT: in
  * an order that knows nothing of them. GROUPED: instructions first and several groups for each. */
@@ -57,7 +15,7 @@ typedef struct {
     double lr, min_lr_ratio,
         warmup_ratio; /* cosine from lr to lr * min_lr_ratio after the warm-up */
     double beta1, beta2, eps, weight_decay, clip; /* clip 0: off */
-    double lambda, margin, beta;
+    ch_constants constants;
     int64_t eval_every; /* dev loss each so many updates and at the end; 0: only at the end */
     int64_t save_every; /* checkpoint each so many updates; 0: only at the end */
     int64_t max_rows;   /* rows a forward pass may have; a larger batch is cut at subtrees */

@@ -52,8 +52,7 @@ static ch_train_opts options(const json_t *adamw)
                            .eps = json_number_at(o, "eps"),
                            .weight_decay = json_number_at(o, "weight_decay"),
                            .clip = json_number_at(o, "clip"),
-                           .lambda = 1,
-                           .beta = 0.1,
+                           .constants = {.lambda = 1, .beta = 0.1},
                            .max_rows = 512,
                            .seed = 11};
 }
@@ -110,4 +109,4 @@ static double tripping_loss(const ch_group *g, const double *logp, const int64_t
     return loss + trip.add;
 }
 
-const ch_objective tripping = {"sft", "trips", tripping_loss, 0, 0, 0};
+const ch_objective tripping = {.name = "sft", .what = "trips", .loss = tripping_loss};
