@@ -62,13 +62,13 @@ static void weight_gradient(bench *b, const int64_t *s)
 static void add_norm(bench *b, const int64_t *s)
 {
     (void)s;
-    b->op->add_norm(b->x, b->a, b->rstd, b->x, b->y, b->w, b->N, b->z->C, 1e-5f);
+    b->op->add_norm(b->d, b->x, b->a, b->rstd, b->x, b->y, b->w, b->N, b->z->C, 1e-5f);
 }
 
 static void norm_again(bench *b, const int64_t *s)
 {
     (void)s;
-    b->op->norm_again(b->a, b->x, b->rstd, b->w, b->N, b->z->C);
+    b->op->norm_again(b->d, b->a, b->x, b->rstd, b->w, b->N, b->z->C);
 }
 
 static void norm_backward(bench *b, const int64_t *s)
@@ -80,13 +80,14 @@ static void norm_backward(bench *b, const int64_t *s)
 
 static void rope(bench *b, const int64_t *s)
 {
-    b->op->rope(b->a, b->cs, b->f.pos, b->N, b->z->H, b->z->G, b->z->D, b->z->n_rot, (int)s[0]);
+    b->op->rope(b->d, b->a, b->cs, b->f.pos, b->N, b->z->H, b->z->G, b->z->D, b->z->n_rot,
+                (int)s[0]);
 }
 
 static void kv_store(bench *b, const int64_t *s)
 {
     (void)s;
-    b->op->kv_store(b->k, b->v, b->a, NULL, &b->at);
+    b->op->kv_store(b->d, b->k, b->v, b->a, NULL, &b->at);
 }
 
 static void attention(bench *b, const int64_t *s)
@@ -104,41 +105,42 @@ static void attention_backward(bench *b, const int64_t *s)
 static void swiglu(bench *b, const int64_t *s)
 {
     (void)s;
-    b->op->swiglu(b->c, b->a, b->N, b->z->F);
+    b->op->swiglu(b->d, b->c, b->a, b->N, b->z->F);
 }
 
 static void swiglu_backward(bench *b, const int64_t *s)
 {
     (void)s;
-    b->op->swiglu_backward(b->c, b->b, b->x, b->a, b->N, b->z->F);
+    b->op->swiglu_backward(b->d, b->c, b->b, b->x, b->a, b->N, b->z->F);
 }
 
 static void logsumexp(bench *b, const int64_t *s)
 {
     (void)s;
-    b->op->logsumexp(b->lse, b->logits, b->V, b->z->V);
+    b->op->logsumexp(b->d, b->lse, b->logits, b->V, b->z->V);
 }
 
 static void loss_backward(bench *b, const int64_t *s)
 {
     (void)s;
-    b->op->loss_backward(b->b, b->logits, b->lse, b->f.first, b->f.token, b->target, b->V, b->z->V);
+    b->op->loss_backward(b->d, b->b, b->logits, b->lse, b->f.first, b->f.token, b->target, b->V,
+                         b->z->V);
 }
 
 static void to_act(bench *b, const int64_t *s)
 {
-    b->op->to_act(b->b, b->m1, s[0]);
+    b->op->to_act(b->d, b->b, b->m1, s[0]);
 }
 
 static void sum_squares(bench *b, const int64_t *s)
 {
-    b->sink = b->op->sum_squares(b->grads, s[0]);
+    b->sink = b->op->sum_squares(b->d, b->grads, s[0]);
 }
 
 static void adamw(bench *b, const int64_t *s)
 {
     ch_adam a = {1e-9f, 0.9f, 0.999f, 1e-8f, 0, 1, 1, 1};
-    b->op->adamw(b->grads, b->m1, b->m2, b->logits, s[0], &a);
+    b->op->adamw(b->d, b->grads, b->m1, b->m2, b->logits, s[0], &a);
 }
 
 static double time_of(bench *b, const kernel *k)
@@ -286,8 +288,8 @@ static void fill(bench *b)
     float *text = ch_new((size_t)n, sizeof *text);
     for (int64_t i = 0; i < n; i++)
         text[i] = (float)ch_random_unit(&r) - 0.5f;
-    b->op->to_act(b->a, text, n);
-    b->op->to_act(b->b, text, n);
+    b->op->to_act(b->d, b->a, text, n);
+    b->op->to_act(b->d, b->b, text, n);
     memcpy(b->x, text, (size_t)(b->N * b->z->C) * sizeof *text);
     free(text);
 }

@@ -40,10 +40,10 @@ static void check_rope(rig *r, void *ctx)
     int64_t W = (c->H + 2 * c->G) * c->D, n = c->N * W, real = c->n_real * W;
     double tol = r->bf16 ? BF16 : 2e-6;
     buf x = act_from(r, c->x, n), d = act_from(r, c->r, n), cs = f32_from(c->cs, 8 * c->n_rot);
-    r->op->rope(x.p, cs.p, c->pos, c->N, c->H, c->G, c->D, c->n_rot, 0);
+    r->op->rope(r->d, x.p, cs.p, c->pos, c->N, c->H, c->G, c->D, c->n_rot, 0);
     CHECK_(buf_close("rope", r, &x, 0, c->y, n, tol));
     CHECK_(buf_zero("rope: ghosts", r, &x, real, n - real));
-    r->op->rope(d.p, cs.p, c->pos, c->N, c->H, c->G, c->D, c->n_rot, 1);
+    r->op->rope(r->d, d.p, cs.p, c->pos, c->N, c->H, c->G, c->D, c->n_rot, 1);
     CHECK_(buf_close_at("rope inverse", r, &d, c->at, c->grad, c->n_at, tol));
     buf_free(r, &x);
     buf_free(r, &d);
@@ -179,7 +179,7 @@ static void check_attention(rig *r, void *ctx)
     buf v = act_buf(r, ch_vstore_elems(at->n_slots, at->G, at->D));
     buf o = act_buf(r, at->N * HD), o2 = act_buf(r, at->N * HD), lse = f32_buf(at->N * at->H);
     CHECK_(k.n == at->n_slots * at->G * at->D && v.n == at->n_slots * at->G * Dp);
-    r->op->kv_store(k.p, v.p, qkv.p, NULL, at);
+    r->op->kv_store(r->d, k.p, v.p, qkv.p, NULL, at);
     r->op->attention(r->d, o.p, lse.p, qkv.p, k.p, v.p, at);
     CHECK_(buf_close("attention", r, &o, 0, c->o, real * HD, r->bf16 ? BF16 : 1e-5));
     CHECK_(buf_close("attention lse", r, &lse, 0, c->lse, real * at->H, 1e-5));
@@ -330,7 +330,7 @@ static void check_decode(rig *r, void *ctx)
     buf qkv = act_from(r, c->qkv, N_ALL * W);
     buf k = act_buf(r, ch_kstore_elems(SLOTS, c->G, c->D));
     buf v = act_buf(r, ch_vstore_elems(SLOTS, c->G, c->D));
-    r->op->kv_store(k.p, v.p, qkv.p, c->slot, &all);
+    r->op->kv_store(r->d, k.p, v.p, qkv.p, c->slot, &all);
     check_stores(r, c, &k, &v);
     double *asks = ch_new((size_t)(LANES * W), sizeof *asks);
     double *want = ch_new((size_t)(LANES * HD), sizeof *want);

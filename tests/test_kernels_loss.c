@@ -32,9 +32,9 @@ static void check_loss(rig *r, void *ctx)
     int64_t n = c->N * c->V;
     buf logits = f32_from(c->logits, n), lse = f32_buf(c->N), d = act_buf(r, n);
     buf w = f32_from(c->w, c->n_targets);
-    r->op->logsumexp(lse.p, logits.p, c->N, c->V);
+    r->op->logsumexp(r->d, lse.p, logits.p, c->N, c->V);
     CHECK_(buf_close("logsumexp", r, &lse, 0, c->lse, c->N, F32));
-    r->op->loss_backward(d.p, logits.p, lse.p, c->first, c->token, w.p, c->N, c->V);
+    r->op->loss_backward(r->d, d.p, logits.p, lse.p, c->first, c->token, w.p, c->N, c->V);
     double tol = r->bf16 ? BF16 : 1e-5; /* f32: exp of a difference of numbers up to 60 */
     CHECK_(buf_close_at("loss_backward", r, &d, c->at, c->grad, c->n_at, tol));
     CHECK_(buf_zero("loss_backward: a row without targets", r, &d, (c->N - 1) * c->V, c->V));
@@ -110,7 +110,7 @@ static void check_adam(rig *r, void *ctx)
                      .scale = (float)adam_how.scale,
                      .correct1 = (float)(1 - pow(adam_how.beta1, t + 1)),
                      .correct2 = (float)(1 - pow(adam_how.beta2, t + 1))};
-        r->op->adamw(w.p, m.p, v.p, g.p, c->n, &a);
+        r->op->adamw(r->d, w.p, m.p, v.p, g.p, c->n, &a);
         buf_free(r, &g);
     }
     CHECK_(buf_close("adamw w", r, &w, 0, c->w, c->n, F32));
@@ -159,7 +159,7 @@ static void check_sum(rig *r, void *ctx)
 {
     sum_case *c = ctx;
     buf x = f32_from(c->x, c->n);
-    double got[2] = {r->op->sum_squares(x.p, c->n), r->op->sum_squares(x.p, c->n)};
+    double got[2] = {r->op->sum_squares(r->d, x.p, c->n), r->op->sum_squares(r->d, x.p, c->n)};
     CHECK_NEAR(got[0] / c->want, 1, 1e-6);
     CHECK_SAME_BYTES(&got[0], &got[1], sizeof *got);
     buf_free(r, &x);
@@ -215,7 +215,7 @@ static void check_to_act(rig *r, void *ctx)
         for (int i = 0; i < 2 * N + 3; i++)
             in[i] = x[(i + shift * 7) % (N + 1)];
         buf y = act_buf(r, 2 * N + 3);
-        r->op->to_act(y.p, in, 2 * N + 3);
+        r->op->to_act(r->d, y.p, in, 2 * N + 3);
         for (int i = 0; i < 2 * N + 3; i++) {
             if (isnan(in[i])) {
                 CHECK_(isnan(buf_at(&y, i)));

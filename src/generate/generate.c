@@ -99,8 +99,9 @@ static void choose_all(gen *g, const float *logits, int64_t n, int64_t n_rows)
 {
     pick *p = g->picks;
     int64_t V = g->z->V;
-    ch_device_ops(ch_model_device(g->m))->logsumexp(g->lse, logits, n_rows, V);
-#pragma omp parallel for schedule(dynamic, 1)
+    ch_device *d = ch_model_device(g->m);
+    ch_device_ops(d)->logsumexp(d, g->lse, logits, n_rows, V);
+#pragma omp parallel for schedule(dynamic, 1) num_threads(ch_device_team(d))
     for (int64_t i = 0; i < n; i++) {
         int64_t row = p[i].row;
         p[i].token = ch_choose(logits + row * V, V, &request_of(g, p[i].req)->how,

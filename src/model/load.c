@@ -93,12 +93,13 @@ static ch_code read_at(int fd, const char *path, void *buf, size_t n, size_t at,
 }
 
 /* Rows of raw into f32; returns how many rows hold a value that is not finite. */
-static int64_t to_f32(float *out, const char *raw, enum ggml_type type, int64_t rows, int64_t cols)
+static int64_t to_f32(float *out, const char *raw, enum ggml_type type, int64_t rows, int64_t cols,
+                      int team)
 {
     ggml_to_float_t convert = ggml_get_type_traits(type)->to_float;
     size_t row_bytes = ggml_row_size(type, cols);
     int64_t bad = 0;
-#pragma omp parallel for schedule(static) reduction(+ : bad)
+#pragma omp parallel for schedule(static) reduction(+ : bad) num_threads(team)
     for (int64_t r = 0; r < rows; r++) {
         float *y = out + r * cols;
         if (type == GGML_TYPE_F32)
@@ -123,11 +124,12 @@ static ch_code read_tensor(float *out, ch_model *m, int fd, const char *name, ch
     int64_t step = CHUNK_BYTES / (int64_t)row_bytes;
     step = step < 1 ? 1 : step > ne[1] ? ne[1] : step;
     char *raw = ch_new((size_t)step, row_bytes);
+    int team = ch_device_team(m->device);
     ch_code code = CH_OK;
     for (int64_t r = 0; r < ne[1] && code == CH_OK; r += step) {
         int64_t n = ne[1] - r < step ? ne[1] - r : step;
         code = read_at(fd, m->path, raw, (size_t)n * row_bytes, at + (size_t)r * row_bytes, e);
-        if (code == CH_OK && to_f32(out + r * ne[0], raw, type, n, ne[0]) > 0)
+        if (code == CH_OK && to_f32(out + r * ne[0], raw, type, n, ne[0], team) > 0)
             code =
                 ch_fail(e, CH_ENUMBER, "%s: tensor %s holds a NaN or an infinity", m->path, name);
     }

@@ -71,11 +71,11 @@ static void project(ch_net *t, int64_t l, const ch_rows *r, const ch_attn *at)
     const float *w = ch_model_weights(t->m) + ch_model_layout(t->m)->layer[l].attn_norm;
     const ch_ops *op = t->op;
     saved *s = t->layer + l;
-    op->add_norm(s->x, t->n, s->rstd1, l ? t->layer[l - 1].xm : s->x, l ? t->y : NULL, w, r->n,
-                 z->C, z->norm_eps);
+    op->add_norm(t->d, s->x, t->n, s->rstd1, l ? t->layer[l - 1].xm : s->x, l ? t->y : NULL, w,
+                 r->n, z->C, z->norm_eps);
     apply(t, s->qkv, 0, t->n, matrix(t, l, QKV), r->n);
-    op->rope(s->qkv, t->cs, r->pos, r->n, z->H, z->G, z->D, z->n_rot, 0);
-    op->kv_store(s->k, s->v, s->qkv, r->slot, at);
+    op->rope(t->d, s->qkv, t->cs, r->pos, r->n, z->H, z->G, z->D, z->n_rot, 0);
+    op->kv_store(t->d, s->k, s->v, s->qkv, r->slot, at);
 }
 
 /* The rest of it for n rows, from the residual x and the heads' outputs o; xm and y are left. */
@@ -86,9 +86,9 @@ static void feed_forward(ch_net *t, int64_t l, const float *x, const void *o, in
     const ch_ops *op = t->op;
     saved *s = t->layer + l;
     apply(t, t->y, 1, o, matrix(t, l, WO), n);
-    op->add_norm(s->xm, t->n, s->rstd2, x, t->y, w, n, z->C, z->norm_eps);
+    op->add_norm(t->d, s->xm, t->n, s->rstd2, x, t->y, w, n, z->C, z->norm_eps);
     apply(t, s->gu, 0, t->n, matrix(t, l, GATE_UP), n);
-    op->swiglu(t->h, s->gu, n, z->F);
+    op->swiglu(t->d, t->h, s->gu, n, z->F);
     apply(t, t->y, 1, t->h, matrix(t, l, DOWN), n);
 }
 
@@ -129,7 +129,7 @@ static void trunk(ch_net *t, const ch_rows *r)
     need_positions(t, r->pos, r->n);
     ch_net_renew(t);
     ch_attn call = attn_call(t, r->plan, r->n, r->n_real);
-    t->op->embed(t->layer[0].x, W + at->embed, r->ids, r->n, z->C);
+    t->op->embed(t->d, t->layer[0].x, W + at->embed, r->ids, r->n, z->C);
     for (int64_t l = 0; l < z->L - 1; l++) {
         saved *s = t->layer + l;
         float *lse = t->use == CH_NET_TRAIN ? s->lse : NULL;
@@ -138,8 +138,8 @@ static void trunk(ch_net *t, const ch_rows *r)
         feed_forward(t, l, s->x, s->o, r->n);
     }
     last_layer(t, r, &call);
-    t->op->add_norm(t->x_out, t->n, t->rstd_out, t->layer[z->L - 1].xm, t->y, W + at->out_norm,
-                    late_rows(t, r->n_lrows), z->C, z->norm_eps);
+    t->op->add_norm(t->d, t->x_out, t->n, t->rstd_out, t->layer[z->L - 1].xm, t->y,
+                    W + at->out_norm, late_rows(t, r->n_lrows), z->C, z->norm_eps);
 }
 
 static void *rows_at(const ch_net *t, void *x, int64_t row)
@@ -152,7 +152,7 @@ static int64_t head(ch_net *t, const ch_forest *f, int64_t a)
 {
     int64_t n = min64(t->chunk, f->n_lrows - a), np = min64(pad16(n), late_rows(t, f->n_lrows) - a);
     apply(t, t->logits, 1, rows_at(t, t->n, a), head_matrix(t), np);
-    t->op->logsumexp(t->lse + a, t->logits, n, ch_model_dims(t->m)->V);
+    t->op->logsumexp(t->d, t->lse + a, t->logits, n, ch_model_dims(t->m)->V);
     return np;
 }
 
@@ -176,7 +176,8 @@ static void head_back(ch_net *t, const ch_forest *f, int64_t a, int64_t np, cons
                       float *grads, int add)
 {
     int64_t V = ch_model_dims(t->m)->V, n = min64(t->chunk, f->n_lrows - a);
-    t->op->loss_backward(t->dlogits, t->logits, t->lse + a, f->first + a, f->token, dlogp, n, V);
+    t->op->loss_backward(t->d, t->dlogits, t->logits, t->lse + a, f->first + a, f->token, dlogp, n,
+                         V);
     memset((char *)t->dlogits + (size_t)(n * V) * t->op->act_bytes, 0,
            (size_t)((np - n) * V) * t->op->act_bytes);
     apply_back(t, rows_at(t, t->dxl, a), t->dlogits, head_matrix(t), np);
@@ -214,9 +215,9 @@ static void mlp_backward(ch_net *t, int64_t l, int64_t N, float *grads, int add)
     const ch_ops *op = t->op;
     saved *s = t->layer + l;
     apply_back(t, t->dh, t->dxa, matrix(t, l, DOWN), N);
-    op->swiglu_backward(t->dgu, t->h, t->dh, s->gu, N, z->F);
+    op->swiglu_backward(t->d, t->dgu, t->h, t->dh, s->gu, N, z->F);
     weight_gradient(t, grads, matrix(t, l, DOWN), t->dxa, t->h, N, add);
-    op->norm_again(t->n, s->xm, s->rstd2, norm, N, z->C);
+    op->norm_again(t->d, t->n, s->xm, s->rstd2, norm, N, z->C);
     weight_gradient(t, grads, matrix(t, l, GATE_UP), t->dgu, t->n, N, add);
     apply_back(t, t->dn, t->dgu, matrix(t, l, GATE_UP), N);
     op->norm_backward(t->d, t->dx, t->dxa == t->dx ? NULL : t->dxa, grads + w->ffn_norm, t->dn,
@@ -251,8 +252,8 @@ static void attn_backward(ch_net *t, int64_t l, const ch_forest *f, const ch_att
     int64_t N = f->n_pad;
     const void *d_o = heads_backward(t, l, f, l < z->L - 1 ? s->o : t->ol, n, grads, add);
     op->attention_backward(t->d, t->dqkv, d_o, s->qkv, s->o, s->lse, t->scratch, call);
-    op->rope(t->dqkv, t->cs, f->pos, N, z->H, z->G, z->D, z->n_rot, 1);
-    op->norm_again(t->n, s->x, s->rstd1, norm, N, z->C);
+    op->rope(t->d, t->dqkv, t->cs, f->pos, N, z->H, z->G, z->D, z->n_rot, 1);
+    op->norm_again(t->d, t->n, s->x, s->rstd1, norm, N, z->C);
     weight_gradient(t, grads, matrix(t, l, QKV), t->dqkv, t->n, N, add);
     apply_back(t, t->dn, t->dqkv, matrix(t, l, QKV), N);
     op->norm_backward(t->d, t->dx, t->dxa == t->dx ? NULL : t->dxa, grads + w->attn_norm, t->dn,
@@ -287,7 +288,7 @@ static void trunk_backward(ch_net *t, const ch_forest *f, float *grads, int add)
         mlp_backward(t, l, n, grads, add);
         attn_backward(t, l, f, &call, n, grads, add);
     }
-    t->op->embed_backward(grads + at->embed, t->dx, f->ids, f->n_pad, z->C);
+    t->op->embed_backward(t->d, grads + at->embed, t->dx, f->ids, f->n_pad, z->C);
     t->kept_logits = 0;
     t->kept_forest = NULL;
 }

@@ -130,7 +130,7 @@ void ch_net_renew(ch_net *t)
         if (w->packed)
             t->op->pack(t->d, w->copy, W + w->at, CH_TURNED, w->rows, w->cols);
         else if (w->copy)
-            t->op->to_act(w->copy, W + w->at, w->rows * w->cols);
+            t->op->to_act(t->d, w->copy, W + w->at, w->rows * w->cols);
     }
     t->w_version = ch_model_version(t->m);
 }

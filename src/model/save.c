@@ -87,11 +87,11 @@ static struct gguf_context *make_meta(const ch_model *m, written_as w, const ch_
 /* -- tensors -- */
 
 /* x[0..n) as type into out; returns how many elements the type cannot hold. */
-static int64_t encode(void *out, const float *x, int64_t n, enum ggml_type type)
+static int64_t encode(void *out, const float *x, int64_t n, enum ggml_type type, int team)
 {
     const float most = type == GGML_TYPE_F16 ? F16_MAX : INFINITY;
     int64_t bad = 0;
-#pragma omp parallel for schedule(static) reduction(+ : bad)
+#pragma omp parallel for schedule(static) reduction(+ : bad) num_threads(team)
     for (int64_t at = 0; at < n; at += 4096) {
         int64_t k = n - at < 4096 ? n - at : 4096;
         for (int64_t i = at; i < at + k; i++)
@@ -106,14 +106,15 @@ static int64_t encode(void *out, const float *x, int64_t n, enum ggml_type type)
     return bad;
 }
 
-static ch_code write_tensor(FILE *f, const float *x, int64_t n, enum ggml_type type, void *buf,
-                            const char *path, const char *name, ch_err *e)
+static ch_code write_tensor(FILE *f, const ch_model *m, const float *x, int64_t n,
+                            enum ggml_type type, void *buf, const char *path, const char *name,
+                            ch_err *e)
 {
     static const char zeros[GGUF_DEFAULT_ALIGNMENT];
     size_t bytes = (size_t)n * ggml_type_size(type);
     for (int64_t at = 0; at < n; at += CHUNK_ELEMS) {
         int64_t k = n - at < CHUNK_ELEMS ? n - at : CHUNK_ELEMS;
-        if (encode(buf, x + at, k, type) > 0)
+        if (encode(buf, x + at, k, type, ch_device_team(m->device)) > 0)
             return ch_fail(e, CH_ENUMBER,
                            "%s is not written: tensor %s holds a NaN, an infinity or a value too "
                            "large for %s",
@@ -131,11 +132,11 @@ static ch_code write_tensors(FILE *f, const ch_model *m, enum ggml_type type, co
     ch_code code = CH_OK;
     for (int64_t i = 0; i < m->layout.n && code == CH_OK && !ferror(f); i++) {
         const ch_param *p = &m->layout.list[i];
-        code = write_tensor(f, m->weights + p->at, p->rows * p->cols, type_of(p, type), buf, path,
-                            p->name, e);
+        code = write_tensor(f, m, m->weights + p->at, p->rows * p->cols, type_of(p, type), buf,
+                            path, p->name, e);
     }
     if (code == CH_OK && m->has_rope_factors)
-        code = write_tensor(f, m->rope_factors, m->dims.n_rot / 2, GGML_TYPE_F32, buf, path,
+        code = write_tensor(f, m, m->rope_factors, m->dims.n_rot / 2, GGML_TYPE_F32, buf, path,
                             CH_ROPE_FREQS, e);
     free(buf);
     return code;

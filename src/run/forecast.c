@@ -89,8 +89,9 @@ static double time_step(ch_model *m)
 {
     enum { PASSES = 9 };
     double t0 = ch_now_s();
-    volatile double sum = ch_device_ops(ch_model_device(m))
-                              ->sum_squares(ch_model_weights(m), ch_model_layout(m)->total);
+    ch_device *d = ch_model_device(m);
+    volatile double sum =
+        ch_device_ops(d)->sum_squares(d, ch_model_weights(m), ch_model_layout(m)->total);
     (void)sum;
     return PASSES * (ch_now_s() - t0);
 }

@@ -19,7 +19,7 @@ extern const ch_ops ch_ops_avx512_f32, ch_ops_avx512_bf16;
 
 /* Every matrix product of the CPU: oneDNN, one primitive a shape, kept. */
 typedef struct ch_gemm_cache ch_gemm_cache;
-ch_code ch_gemm_open(ch_gemm_cache **c, ch_isa isa, ch_err *e);
+ch_code ch_gemm_open(ch_gemm_cache **c, ch_device *d, ch_isa isa, ch_err *e);
 void ch_gemm_close(ch_gemm_cache *c);
 void ch_gemm_run(ch_gemm_cache *c, int bf16, void *out, int out_f32, const void *a, int ta,
                  const void *b, int tb, int64_t M, int64_t N, int64_t K, int add);

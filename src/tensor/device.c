@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "tensor/cpu.h"
+#include "tensor/selfcheck.h"
+#include "tensor/team.h"
 
 struct ch_device {
     const ch_ops *ops;
@@ -93,13 +95,29 @@ static const ch_ops *choose_ops(ch_isa isa, int bf16, const cpu_facts *c)
     return bf16 ? &ch_ops_portable_bf16 : &ch_ops_portable_f32;
 }
 
+/* 0: all cores. */
+static int choose_threads(int wanted)
+{
+    int asked = wanted ? wanted : omp_get_num_procs();
+    int capped = asked < CH_MOST_THREADS ? asked : CH_MOST_THREADS, got = ch_team_now(capped);
+    if (capped < asked)
+        ch_log(CH_WARN, "threads: %d of %d are used, the most there can be", capped, asked);
+    if (got < capped)
+        ch_log(
+            CH_WARN,
+            "threads: %d of %d are to be had (OMP_THREAD_LIMIT, a limit of the system, or a call "
+            "from inside a parallel region): computing with %d",
+            got, capped, got);
+    return got;
+}
+
 ch_code ch_device_open(ch_device **out, ch_precision p, ch_isa isa, int threads, ch_err *e)
 {
     static const char *const isa_name[] = {"auto", "portable", "avx2", "avx512"};
     cpu_facts c = look();
     *out = NULL;
-    if (threads < 0 || threads > 256)
-        return ch_fail(e, CH_EUSER, "threads: %d, want 1 to 256, or 0 for all cores", threads);
+    if (threads < 0)
+        return ch_fail(e, CH_EUSER, "threads: %d, want 1 or more, or 0 for all cores", threads);
     CH_TRY(choose_isa(&isa, &c, e));
     int bf16 =
         p == CH_PRECISION_BF16 || (p == CH_PRECISION_AUTO && c.fast_bf16 && isa == CH_ISA_AVX512);
@@ -112,21 +130,20 @@ ch_code ch_device_open(ch_device **out, ch_precision p, ch_isa isa, int threads,
         ch_log(CH_WARN,
                "bf16 was asked for, but runs without the CPU's bf16 instructions here: slow");
     ch_device *d = ch_new(1, sizeof *d);
-    d->threads = threads ? threads : omp_get_num_procs();
-    omp_set_dynamic(0);
-    omp_set_num_threads(d->threads);
+    d->threads = choose_threads(threads);
     d->precision = bf16 ? CH_PRECISION_BF16 : CH_PRECISION_F32;
     d->ops = choose_ops(isa, bf16, &c);
     snprintf(d->text, sizeof d->text, "%s, %s, %d thread%s, %s", bf16 ? "bf16" : "f32",
              isa_name[isa], d->threads, d->threads == 1 ? "" : "s", c.name);
     /* --isa holds for the kernels; bf16 products need all that oneDNN finds */
-    ch_code code = ch_gemm_open(&d->gemm, bf16 ? CH_ISA_AVX512 : isa, e);
-    if (code != CH_OK) {
-        free(d);
-        return code;
-    }
-    *out = d;
-    return CH_OK;
+    ch_code code = ch_gemm_open(&d->gemm, d, bf16 ? CH_ISA_AVX512 : isa, e);
+    if (code == CH_OK)
+        code = ch_selfcheck(d, e);
+    if (code == CH_OK)
+        *out = d;
+    else
+        ch_device_close(d);
+    return code;
 }
 
 void ch_device_close(ch_device *d)
@@ -145,6 +162,11 @@ ch_precision ch_device_precision(const ch_device *d)
 int ch_device_threads(const ch_device *d)
 {
     return d->threads;
+}
+
+int ch_device_team(const ch_device *d)
+{
+    return ch_team_now(d->threads);
 }
 
 const char *ch_device_text(const ch_device *d)

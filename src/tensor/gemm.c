@@ -1,8 +1,10 @@
 #include <dnnl.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "tensor/cpu.h"
+#include "tensor/team.h"
 
 /* oneDNN 2.6 and 3.x differ in names only: the descriptor of a memory became opaque, and a
  * primitive descriptor is made in one call. */
@@ -16,9 +18,11 @@ typedef const dnnl_memory_desc_t *md_arg;
 #define MD_ARG(m) (&(m))
 #endif
 
-/* What a primitive of the cache does: a product, or the packing of a product's right side. */
+/* What a primitive of the cache does: a product, or the packing of a product's right side. It is
+ * cut for a team of so many threads, and computes a part only on fewer. */
 typedef struct {
     int64_t M, N, K;
+    int team;
     unsigned char bf16, out_f32, ta, tb, add, packs;
 } shape;
 
@@ -39,6 +43,7 @@ typedef struct {
 enum { SLOTS = 4096, PACK_ROWS = 384 };
 
 struct ch_gemm_cache {
+    ch_device *device;
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     entry slot[SLOTS];
@@ -51,15 +56,22 @@ struct ch_gemm_cache {
     buffer packed; /* a right side packed for one product */
 };
 
+/* Memory is the one thing oneDNN may lack; any other refusal is 0. */
+static int done(dnnl_status_t s)
+{
+    ch_need(s == dnnl_out_of_memory ? NULL : &s);
+    return s == dnnl_success;
+}
+
 static md_t plain(int64_t rows, int64_t cols, int transposed, int bf16)
 {
     dnnl_dims_t dims = {rows, cols}, strides = {transposed ? 1 : cols, transposed ? rows : 1};
     dnnl_data_type_t t = bf16 ? dnnl_bf16 : dnnl_f32;
     md_t m;
 #if DNNL_VERSION_MAJOR >= 3
-    CH_MUST(!dnnl_memory_desc_create_with_strides(&m, 2, dims, t, strides));
+    CH_MUST(done(dnnl_memory_desc_create_with_strides(&m, 2, dims, t, strides)));
 #else
-    CH_MUST(!dnnl_memory_desc_init_by_strides(&m, 2, dims, t, strides));
+    CH_MUST(done(dnnl_memory_desc_init_by_strides(&m, 2, dims, t, strides)));
 #endif
     return m;
 }
@@ -70,11 +82,11 @@ static md_t panels(int64_t rows, int64_t cols, int bf16)
     dnnl_dims_t dims = {rows, cols};
     md_t m;
 #if DNNL_VERSION_MAJOR >= 3
-    CH_MUST(!dnnl_memory_desc_create_with_tag(&m, 2, dims, bf16 ? dnnl_bf16 : dnnl_f32,
-                                              bf16 ? dnnl_BA16a64b2a : dnnl_BA16a64b));
+    CH_MUST(done(dnnl_memory_desc_create_with_tag(&m, 2, dims, bf16 ? dnnl_bf16 : dnnl_f32,
+                                                  bf16 ? dnnl_BA16a64b2a : dnnl_BA16a64b)));
 #else
-    CH_MUST(!dnnl_memory_desc_init_by_tag(&m, 2, dims, bf16 ? dnnl_bf16 : dnnl_f32,
-                                          bf16 ? dnnl_BA16a64b2a : dnnl_BA16a64b));
+    CH_MUST(done(dnnl_memory_desc_init_by_tag(&m, 2, dims, bf16 ? dnnl_bf16 : dnnl_f32,
+                                              bf16 ? dnnl_BA16a64b2a : dnnl_BA16a64b)));
 #endif
     return m;
 }
@@ -93,16 +105,17 @@ static dnnl_primitive_attr_t attributes(int add)
 {
     dnnl_primitive_attr_t attr;
     dnnl_post_ops_t post;
-    CH_MUST(!dnnl_primitive_attr_create(&attr) && !dnnl_post_ops_create(&post));
-    CH_MUST(!dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
+    CH_MUST(done(dnnl_primitive_attr_create(&attr)));
+    CH_MUST(done(dnnl_post_ops_create(&post)));
+    CH_MUST(done(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user)));
     if (add) {
 #if DNNL_VERSION_MAJOR >= 3
-        CH_MUST(!dnnl_post_ops_append_sum(post, 1.f, 0, dnnl_data_type_undef));
+        CH_MUST(done(dnnl_post_ops_append_sum(post, 1.f, 0, dnnl_data_type_undef)));
 #else
-        CH_MUST(!dnnl_post_ops_append_sum(post, 1.f));
+        CH_MUST(done(dnnl_post_ops_append_sum(post, 1.f)));
 #endif
     }
-    CH_MUST(!dnnl_primitive_attr_set_post_ops(attr, post));
+    CH_MUST(done(dnnl_primitive_attr_set_post_ops(attr, post)));
     dnnl_post_ops_destroy(post);
     return attr;
 }
@@ -112,11 +125,11 @@ static int product(const ch_gemm_cache *g, dnnl_primitive_desc_t *pd, md_arg a, 
                    dnnl_primitive_attr_t attr)
 {
 #if DNNL_VERSION_MAJOR >= 3
-    return !dnnl_matmul_primitive_desc_create(pd, g->engine, a, b, NULL, c, attr);
+    return done(dnnl_matmul_primitive_desc_create(pd, g->engine, a, b, NULL, c, attr));
 #else
     dnnl_matmul_desc_t d;
-    CH_MUST(!dnnl_matmul_desc_init(&d, a, b, NULL, c));
-    return !dnnl_primitive_desc_create(pd, &d, attr, g->engine, NULL);
+    CH_MUST(done(dnnl_matmul_desc_init(&d, a, b, NULL, c)));
+    return done(dnnl_primitive_desc_create(pd, &d, attr, g->engine, NULL));
 #endif
 }
 
@@ -128,11 +141,11 @@ static void make(const ch_gemm_cache *g, entry *s, md_arg a, const md_arg *b, md
     if (b)
         CH_MUST(product(g, &pd, a, *b, c, attr));
     else
-        CH_MUST(!dnnl_reorder_primitive_desc_create(&pd, a, g->engine, c, g->engine, attr));
-    CH_MUST(!dnnl_primitive_create(&s->prim, pd));
+        CH_MUST(done(dnnl_reorder_primitive_desc_create(&pd, a, g->engine, c, g->engine, attr)));
+    CH_MUST(done(dnnl_primitive_create(&s->prim, pd)));
     md_arg room = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
     s->room_bytes = dnnl_memory_desc_get_size(room);
-    CH_MUST(!dnnl_memory_create(&s->room, room, g->engine, DNNL_MEMORY_NONE));
+    CH_MUST(done(dnnl_memory_create(&s->room, room, g->engine, DNNL_MEMORY_NONE)));
     dnnl_primitive_desc_destroy(pd);
     dnnl_primitive_attr_destroy(attr);
 }
@@ -142,8 +155,8 @@ static void fill_packing(const ch_gemm_cache *g, entry *s, const shape *k)
 {
     md_t from = plain(k->K, k->N, k->tb, !k->out_f32), to = panels(k->K, k->N, k->bf16);
     make(g, s, MD_ARG(from), NULL, MD_ARG(to), 0);
-    CH_MUST(!dnnl_memory_create(&s->a, MD_ARG(from), g->engine, DNNL_MEMORY_NONE));
-    CH_MUST(!dnnl_memory_create(&s->c, MD_ARG(to), g->engine, DNNL_MEMORY_NONE));
+    CH_MUST(done(dnnl_memory_create(&s->a, MD_ARG(from), g->engine, DNNL_MEMORY_NONE)));
+    CH_MUST(done(dnnl_memory_create(&s->c, MD_ARG(to), g->engine, DNNL_MEMORY_NONE)));
     drop_md(&from);
     drop_md(&to);
 }
@@ -160,9 +173,9 @@ static void fill(const ch_gemm_cache *g, entry *s, const shape *k)
     md_t b = k->tb == CH_PACKED ? panels(k->K, k->N, k->bf16) : plain(k->K, k->N, k->tb, k->bf16);
     md_arg right = MD_ARG(b);
     make(g, s, MD_ARG(a), &right, MD_ARG(c), k->add);
-    CH_MUST(!dnnl_memory_create(&s->a, MD_ARG(a), g->engine, DNNL_MEMORY_NONE));
-    CH_MUST(!dnnl_memory_create(&s->b, MD_ARG(b), g->engine, DNNL_MEMORY_NONE));
-    CH_MUST(!dnnl_memory_create(&s->c, MD_ARG(c), g->engine, DNNL_MEMORY_NONE));
+    CH_MUST(done(dnnl_memory_create(&s->a, MD_ARG(a), g->engine, DNNL_MEMORY_NONE)));
+    CH_MUST(done(dnnl_memory_create(&s->b, MD_ARG(b), g->engine, DNNL_MEMORY_NONE)));
+    CH_MUST(done(dnnl_memory_create(&s->c, MD_ARG(c), g->engine, DNNL_MEMORY_NONE)));
     drop_md(&a);
     drop_md(&b);
     drop_md(&c);
@@ -181,9 +194,9 @@ static void empty(entry *s)
 
 static int same(const shape *a, const shape *b)
 {
-    return a->M == b->M && a->N == b->N && a->K == b->K && a->bf16 == b->bf16 &&
-           a->out_f32 == b->out_f32 && a->ta == b->ta && a->tb == b->tb && a->add == b->add &&
-           a->packs == b->packs;
+    return a->M == b->M && a->N == b->N && a->K == b->K && a->team == b->team &&
+           a->bf16 == b->bf16 && a->out_f32 == b->out_f32 && a->ta == b->ta && a->tb == b->tb &&
+           a->add == b->add && a->packs == b->packs;
 }
 
 static entry *find(ch_gemm_cache *g, const shape *k)
@@ -191,7 +204,7 @@ static entry *find(ch_gemm_cache *g, const shape *k)
     uint64_t h = (uint64_t)k->M * 0x9E3779B97F4A7C15u ^ (uint64_t)k->N * 0xC2B2AE3D27D4EB4Fu ^
                  (uint64_t)k->K * 0x165667B19E3779F9u;
     h ^= (uint64_t)(k->bf16 | k->out_f32 << 1 | k->ta << 2 | k->tb << 3 | k->add << 5 |
-                    k->packs << 6)
+                    k->packs << 6 | k->team << 7)
          << 40;
     h ^= h >> 29;
     if (g->n > SLOTS / 2) { /* many row counts were seen: start again */
@@ -228,16 +241,30 @@ static int has(const ch_gemm_cache *g, int bf16, int packed)
     return ok;
 }
 
-ch_code ch_gemm_open(ch_gemm_cache **c, ch_isa isa, ch_err *e)
+/* oneDNN's instruction set is fixed for the process by its first product: products of a later
+ * device with another are right, but not to the last bit those of a process of its own. */
+static void hold_to(ch_isa isa)
 {
-    ch_gemm_cache *g = ch_new(1, sizeof *g);
 #ifdef __x86_64__
     dnnl_cpu_isa_t most = isa == CH_ISA_AVX2 ? dnnl_cpu_isa_avx2 : dnnl_cpu_isa_sse41;
     if (isa != CH_ISA_AVX512)
-        dnnl_set_max_cpu_isa(most); /* refused, with no harm, once a first product was run */
+        dnnl_set_max_cpu_isa(most);
+    dnnl_cpu_isa_t now = dnnl_get_effective_cpu_isa();
+    const dnnl_cpu_isa_t core = dnnl_cpu_isa_avx512_core;
+    if (isa == CH_ISA_AVX512 ? (now & core) != core : now != most)
+        ch_log(CH_WARN,
+               "products keep to the instruction set of the first device that this process "
+               "opened: open each set in a process of its own for the same last bits");
 #else
     (void)isa;
 #endif
+}
+
+ch_code ch_gemm_open(ch_gemm_cache **c, ch_device *d, ch_isa isa, ch_err *e)
+{
+    ch_gemm_cache *g = ch_new(1, sizeof *g);
+    g->device = d;
+    hold_to(isa);
     if (dnnl_engine_create(&g->engine, dnnl_cpu, 0) ||
         dnnl_stream_create(&g->stream, g->engine, dnnl_stream_default_flags)) {
         free(g);
@@ -274,7 +301,7 @@ static float *widen(ch_gemm_cache *g, int i, const uint16_t *from, int64_t n)
     }
     uint32_t *bits = (uint32_t *)g->wide[i];
     if (from) {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(ch_device_team(g->device))
         for (int64_t k = 0; k < n; k++)
             bits[k] = (uint32_t)from[k] << 16;
     }
@@ -289,7 +316,7 @@ static void run_widened(ch_gemm_cache *g, void *out, int out_f32, const void *a,
     float *c = out_f32 ? out : widen(g, 2, add ? out : NULL, M * N);
     ch_gemm_run(g, 0, c, 1, wa, ta, wb, tb, M, N, K, add);
     if (!out_f32)
-        ch_ops_portable_bf16.to_act(out, c, M * N);
+        ch_ops_portable_bf16.to_act(g->device, out, c, M * N);
 }
 
 static void *at_least(buffer *b, size_t bytes)
@@ -302,23 +329,28 @@ static void *at_least(buffer *b, size_t bytes)
     return b->p;
 }
 
-static void run(ch_gemm_cache *g, const shape *k, void *out, const void *a, const void *b)
+/* oneDNN cuts its work by what stands in OpenMP for the calling thread, when a primitive is made
+ * and when it runs. */
+static void run(ch_gemm_cache *g, shape k, void *out, const void *a, const void *b)
 {
-    entry *s = find(g, k);
+    k.team = ch_device_team(g->device);
+    ch_team_icv was = ch_team_set(k.team);
+    entry *s = find(g, &k);
     union {
         const void *in;
         void *io;
     } pa = {.in = a}, pb = {.in = b}; /* oneDNN takes inputs without const */
-    CH_MUST(!dnnl_memory_set_data_handle(s->a, pa.io) &&
-            (!b || !dnnl_memory_set_data_handle(s->b, pb.io)) &&
-            !dnnl_memory_set_data_handle(s->c, out) &&
-            !dnnl_memory_set_data_handle(s->room, at_least(&g->room, s->room_bytes)));
+    CH_MUST(done(dnnl_memory_set_data_handle(s->a, pa.io)) &&
+            (!b || done(dnnl_memory_set_data_handle(s->b, pb.io))) &&
+            done(dnnl_memory_set_data_handle(s->c, out)) &&
+            done(dnnl_memory_set_data_handle(s->room, at_least(&g->room, s->room_bytes))));
     dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, s->a},
                               {DNNL_ARG_DST, s->c},
                               {DNNL_ARG_SCRATCHPAD, s->room},
                               {DNNL_ARG_WEIGHTS, s->b}};
-    CH_MUST(!dnnl_primitive_execute(s->prim, g->stream, b ? 4 : 3, args));
-    CH_MUST(!dnnl_stream_wait(g->stream));
+    CH_MUST(done(dnnl_primitive_execute(s->prim, g->stream, b ? 4 : 3, args)));
+    CH_MUST(done(dnnl_stream_wait(g->stream)));
+    ch_team_restore(was);
 }
 
 size_t ch_gemm_packed_bytes(const ch_gemm_cache *g, int bf16, int64_t N, int64_t K)
@@ -338,7 +370,7 @@ void ch_gemm_pack(ch_gemm_cache *g, int bf16, void *out, const void *b, int b_f3
                .out_f32 = (unsigned char)b_f32,
                .tb = (unsigned char)tb,
                .packs = 1};
-    run(g, &k, out, b, NULL);
+    run(g, k, out, b, NULL);
 }
 
 void ch_gemm_run(ch_gemm_cache *g, int bf16, void *out, int out_f32, const void *a, int ta,
@@ -364,5 +396,5 @@ void ch_gemm_run(ch_gemm_cache *g, int bf16, void *out, int out_f32, const void 
                .ta = (unsigned char)ta,
                .tb = (unsigned char)tb,
                .add = (unsigned char)add};
-    run(g, &k, out, a, b);
+    run(g, k, out, a, b);
 }

@@ -5,7 +5,7 @@
  * beyond the real ones
  * ("ghosts", id -1) are zeros and stay zeros. In a backward every parameter gradient (dw) is ADDED
  * to and every activation gradient is written, unless said otherwise. Nothing here allocates, but
- * for the matrix products of a shape seen for the first time. Results depend on the thread count
+ * for the matrix products of a shape seen for the first time. Results depend on ch_device_team
  * but not on scheduling. */
 #ifndef CH_TENSOR_OPS_H
 #define CH_TENSOR_OPS_H
@@ -63,17 +63,19 @@ typedef struct ch_ops {
                      int64_t N, int64_t K);
 
     /* x (N,C) f32 = table[id]; table f32. */
-    void (*embed)(float *x, const float *table, const int32_t *ids, int64_t N, int64_t C);
-    void (*embed_backward)(float *dtable, const float *dx, const int32_t *ids, int64_t N,
-                           int64_t C);
+    void (*embed)(ch_device *d, float *x, const float *table, const int32_t *ids, int64_t N,
+                  int64_t C);
+    void (*embed_backward)(ch_device *d, float *dtable, const float *dx, const int32_t *ids,
+                           int64_t N, int64_t C);
 
     /* RMSNorm (Zhang & Sennrich 2019): xo = x + y (y NULL: nothing), n = act(xo * rstd * w),
-     * rstd = 1 / sqrt(mean(xo^2) + eps). xo may be x; rstd (N) may be NULL. */
-    void (*add_norm)(float *xo, void *n, float *rstd, const float *x, const float *y,
+     * rstd = 1 / sqrt(mean(xo^2) + eps), NaN where the mean overflows. xo may be x; rstd (N) may
+     * be NULL. */
+    void (*add_norm)(ch_device *d, float *xo, void *n, float *rstd, const float *x, const float *y,
                      const float *w, int64_t N, int64_t C, float eps);
     /* n again from what forward saved. */
-    void (*norm_again)(void *n, const float *x, const float *rstd, const float *w, int64_t N,
-                       int64_t C);
+    void (*norm_again)(ch_device *d, void *n, const float *x, const float *rstd, const float *w,
+                       int64_t N, int64_t C);
     /* dx += rstd * (g - xhat * mean(g * xhat)), g = w * dn, xhat = x * rstd; dw += sum over rows dn
      * * xhat. dxa: act copy of the new dx (NULL: none; f32 devices pass NULL and use dx). dn act.
      * part: scratch of threads * C floats. */
@@ -84,11 +86,11 @@ typedef struct ch_ops {
     /* Rotates pairs (2i, 2i+1), i < n_rot/2, of every q and k head of qkv (N, (H+2G)D) in place by
      * the angle of the row's position; inverse: by minus it. cs: (n_pos, n_rot/2, 2) cosines and
      * sines. */
-    void (*rope)(void *qkv, const float *cs, const int32_t *pos, int64_t N, int64_t H, int64_t G,
-                 int64_t D, int64_t n_rot, int inverse);
+    void (*rope)(ch_device *d, void *qkv, const float *cs, const int32_t *pos, int64_t N, int64_t H,
+                 int64_t G, int64_t D, int64_t n_rot, int inverse);
 
     /* Copies k and v of row i into slot[i] (NULL: i) of the stores. */
-    void (*kv_store)(void *kstore, void *vstore, const void *qkv, const int32_t *slot,
+    void (*kv_store)(ch_device *d, void *kstore, void *vstore, const void *qkv, const int32_t *slot,
                      const ch_attn *at);
     /* o (N, H*D) act, lse (N, H) f32 (may be NULL). */
     void (*attention)(ch_device *d, void *o, float *lse, const void *qkv, const void *kstore,
@@ -99,20 +101,20 @@ typedef struct ch_ops {
                                const void *o, const float *lse, float *scratch, const ch_attn *at);
 
     /* h (N,F) = silu(g) * u, gu (N,2F) = g | u. */
-    void (*swiglu)(void *h, const void *gu, int64_t N, int64_t F);
+    void (*swiglu)(ch_device *d, void *h, const void *gu, int64_t N, int64_t F);
     /* dgu from dh; h is written again (dh and h may not alias). */
-    void (*swiglu_backward)(void *dgu, void *h, const void *dh, const void *gu, int64_t N,
-                            int64_t F);
+    void (*swiglu_backward)(ch_device *d, void *dgu, void *h, const void *dh, const void *gu,
+                            int64_t N, int64_t F);
 
-    /* lse (N) of logits (N,V) f32. */
-    void (*logsumexp)(float *lse, const float *logits, int64_t N, int64_t V);
+    /* lse (N) of logits (N,V) f32; not finite when any logit of the row is not. */
+    void (*logsumexp)(ch_device *d, float *lse, const float *logits, int64_t N, int64_t V);
     /* dlogits act (N,V): row i is the sum over its targets t in [first[i], first[i+1]) of
      * w[t] * (onehot(token[t]) - softmax). With f32 activations dlogits may be logits. */
-    void (*loss_backward)(void *dlogits, const float *logits, const float *lse,
+    void (*loss_backward)(ch_device *d, void *dlogits, const float *logits, const float *lse,
                           const int32_t *first, const int32_t *token, const float *w, int64_t N,
                           int64_t V);
 
-    void (*to_act)(void *y, const float *x, int64_t n);
+    void (*to_act)(ch_device *d, void *y, const float *x, int64_t n);
     /* rows[i] of x (N,C) act into y (n,C). */
     void (*gather)(void *y, const void *x, const int32_t *rows, int64_t n, int64_t n_pad,
                    int64_t C);
@@ -120,9 +122,10 @@ typedef struct ch_ops {
     void (*scatter)(void *dx, const void *y, const int32_t *rows, int64_t n, int64_t N, int64_t C);
 
     /* Sum of squares in double, in a fixed order. */
-    double (*sum_squares)(const float *x, int64_t n);
+    double (*sum_squares)(ch_device *d, const float *x, int64_t n);
     /* AdamW (Loshchilov & Hutter 2019), decoupled decay; w, m, v in place. */
-    void (*adamw)(float *w, float *m, float *v, const float *g, int64_t n, const ch_adam *a);
+    void (*adamw)(ch_device *d, float *w, float *m, float *v, const float *g, int64_t n,
+                  const ch_adam *a);
 
     size_t act_bytes; /* of one activation: 4 or 2 */
 } ch_ops;

@@ -197,7 +197,8 @@ static void apply(ch_stepper *s, int64_t step, ch_step_report *r)
 {
     const ch_train_opts *o = s->o;
     const ch_layout *at = ch_model_layout(s->m);
-    const ch_ops *op = ch_device_ops(ch_model_device(s->m));
+    ch_device *d = ch_model_device(s->m);
+    const ch_ops *op = ch_device_ops(d);
     float *w = ch_model_weights(s->m);
     double scale = o->clip > 0 && r->norm > o->clip ? o->clip / r->norm : 1;
     ch_adam a = {.lr = (float)r->lr,
@@ -210,7 +211,8 @@ static void apply(ch_stepper *s, int64_t step, ch_step_report *r)
     for (int64_t i = 0; i < at->n; i++) {
         const ch_param *p = at->list + i;
         a.decay = p->decay ? (float)o->weight_decay : 0.f;
-        op->adamw(w + p->at, s->m1 + p->at, s->m2 + p->at, s->grads + p->at, p->rows * p->cols, &a);
+        op->adamw(d, w + p->at, s->m1 + p->at, s->m2 + p->at, s->grads + p->at, p->rows * p->cols,
+                  &a);
     }
     ch_model_touch(s->m);
 }
@@ -242,7 +244,7 @@ static ch_code not_a_number(const ch_stepper *s, int64_t step, const ch_step_rep
 ch_code ch_stepper_update(ch_stepper *s, int64_t step, ch_step_report *r, ch_err *e)
 {
     int64_t n = s->o->batch, total = ch_model_layout(s->m)->total;
-    const ch_ops *op = ch_device_ops(ch_model_device(s->m));
+    ch_device *d = ch_model_device(s->m);
     *r = (ch_step_report){.lr = ch_learning_rate(s->o, step)};
     ch_update u = whole(s);
     ch_groups_sort(s->batch, n);
@@ -250,7 +252,7 @@ ch_code ch_stepper_update(ch_stepper *s, int64_t step, ch_step_report *r, ch_err
         b = ch_cut(s->batch, a, n, s->o->max_rows, NULL);
         r->loss += piece(s, a, b, &u, r);
     }
-    r->norm = sqrt(op->sum_squares(s->grads, total));
+    r->norm = sqrt(ch_device_ops(d)->sum_squares(d, s->grads, total));
     if (!isfinite(r->loss) || !isfinite(r->norm))
         return not_a_number(s, step, r, e);
     apply(s, step, r);
