@@ -101,9 +101,7 @@ static ch_code one(const rig *r, way by, int ta, int tb, int to_f32, const char 
 {
     int f32 = to_f32 || !r->bf16;
     put(r, r->left, r->a, r->rows, DEPTH, ta);
-    if (tb == CH_PACKED)
-        ch_cpu_pack(r->d, r->right, r->b, CH_PLAIN, COLS, DEPTH);
-    else
+    if (tb != CH_PACKED)
         put(r, r->right, r->b, DEPTH, COLS, tb);
     memset(r->out, 0xff,
            (size_t)(r->rows * COLS) * sizeof(float)); /* NaN: what is left out shows */
@@ -122,6 +120,7 @@ static ch_code all(const rig *r, ch_err *e)
     CH_TRY(one(r, BY_GEMM, 1, CH_PLAIN, 1, "backward to the weights", e));
     if (!ch_cpu_packed_bytes(r->d, COLS, DEPTH))
         return CH_OK;
+    ch_cpu_pack(r->d, r->right, r->b, CH_PLAIN, COLS, DEPTH);
     CH_TRY(one(r, BY_GEMM, 0, CH_PACKED, 1, "packed", e));
     return one(r, BY_FEW, 0, CH_PACKED, 0, "packed, a few rows", e);
 }
