@@ -166,7 +166,15 @@ int ch_device_threads(const ch_device *d)
 
 int ch_device_team(const ch_device *d)
 {
-    return ch_team_now(d->threads);
+    static _Thread_local int told;
+    int team = ch_team_now(d->threads);
+    if (team < d->threads && !told) {
+        told = 1;
+        ch_log(CH_WARN, "threads: a call from %s computes with %d of the device's %d",
+               omp_get_level() > 0 ? "inside a parallel region" : "under a smaller limit", team,
+               d->threads);
+    }
+    return team;
 }
 
 const char *ch_device_text(const ch_device *d)
