@@ -291,6 +291,7 @@ static void a_limit_of_the_host_s_own_is_the_team(void **state)
     rig r;
     uint64_t got = 0;
     CHECK_(rig_open(&r, test_isa(), 0, 2));
+    CHECK_(figures(&r) == want[0][2]);
 #pragma omp teams num_teams(1) thread_limit(1)
     got = figures(&r);
     CHECK_(got == want[0][1]);
