@@ -4,8 +4,8 @@ find_package(OpenMP REQUIRED COMPONENTS C)
 
 add_library(chorus_flags INTERFACE)
 target_compile_options(chorus_flags INTERFACE -fno-math-errno
-  -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wformat=2
-  -Wconversion $<$<BOOL:${DEV}>:-Werror>)
+  -Wall -Wextra -Wshadow -Wvla $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes> -Wwrite-strings -Wformat=2
+  $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes> -Wconversion $<$<BOOL:${DEV}>:-Werror>)
 target_link_options(chorus_flags INTERFACE -Wl,--as-needed)
 target_link_libraries(chorus_flags INTERFACE OpenMP::OpenMP_C)
 

@@ -13,7 +13,9 @@ typedef enum {
     CH_EMEM,    /* not enough memory for a planned buffer */
     CH_ENUMBER, /* a NaN or an infinity where a number must be */
     CH_EEMPTY,  /* a stage found nothing to work on (no pair, no candidate) */
-    CH_ESTOP    /* interrupted; what is on disk can be continued */
+    CH_ESTOP,   /* interrupted; what is on disk can be continued */
+    CH_ELONG    /* a row has more tokens than fit: a user's fault as CH_EUSER, of which some callers
+                   drop the row */
 } ch_code;
 
 /* Lives on the caller's stack, zeroed before use; the first failure wins. */

@@ -3,5 +3,5 @@
 set -eu
 cd "$(dirname "$0")/.."
 for dir in src include tests bench examples fuzz cmake; do
-    [ ! -d "$dir" ] || find "$dir" -name '*.[ch]' -o -name '*.inc'
+    [ ! -d "$dir" ] || find "$dir" -name '*.[ch]' -o -name '*.inc' -o -name '*.cpp'
 done | sort

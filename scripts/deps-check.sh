@@ -3,7 +3,7 @@
 # home only: oneDNN in tensor, llama.cpp in model, the process (exit, argv) in cli.
 set -eu
 cd "$(dirname "$0")/.."
-files=$(find src include -name '*.[ch]' -o -name '*.inc' | sort)
+files=$(find src include -name '*.[ch]' -o -name '*.inc' -o -name '*.cpp' | sort)
 [ -n "$files" ] || { echo "deps-check: no sources"; exit 1; }
 bad=0
 

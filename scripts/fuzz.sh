@@ -5,8 +5,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 scripts/apt.sh clang libclang-rt-dev libomp-dev
-cmake -S . -B build-fuzz -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug -DCHORUS_FUZZ=ON \
-    -DCHORUS_SANITIZE=ON -DCHORUS_LLAMA="${LLAMA_DIR:-}"
+cmake -S . -B build-fuzz -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ \
+    -DCMAKE_BUILD_TYPE=Debug -DCHORUS_FUZZ=ON -DCHORUS_SANITIZE=ON -DCHORUS_LLAMA="${LLAMA_DIR:-}"
 env -u MAKEFLAGS -u MAKELEVEL cmake --build build-fuzz --parallel "${JOBS:-2}" --target fuzz
 ran=0
 for t in fuzz/fuzz_*.c; do

@@ -230,12 +230,32 @@ static void sft_rows_are_the_wordings_of_their_side(void **state CH_UNUSED)
         free(trimmed);
         ch_groups_release(&g);
     }
-    CHECK_FAILS(ch_sft_groups(&g, model, &split, 1, 0, 20, 0, &dropped, &e), CH_EUSER, &e,
+    CHECK_FAILS(ch_sft_groups(&g, model, &split, 1, 0, 20, 0, &dropped, &e), CH_ELONG, &e,
                 "wording 0");
     e = (ch_err){0};
     CHECK_FAILS(ch_sft_groups(&g, model, &split, 1, 0, 20, 1, &dropped, &e), CH_EEMPTY, &e,
                 "6 were longer");
     assert_int_equal(dropped, 6);
+}
+
+/* Dropping what is too long drops nothing else. */
+static void a_row_that_is_not_utf8_is_named_and_not_dropped(void **state)
+{
+    (void)state;
+    ch_groups g;
+    ch_err e = {0};
+    int64_t dropped;
+    char **input = &tasks.list[0].items[split.list[0].train[0]].input, *keep = *input;
+    char bad[] = "caf\xe9";
+    *input = bad;
+    ch_code c = ch_sft_groups(&g, model, &split, 1, 0, 0, 1, &dropped, &e);
+    *input = keep;
+    CHECK_FAILS(c, CH_EUSER, &e, "is not UTF-8");
+    const char *questions[] = {"caf\xe9", "a"};
+    double margin[2];
+    ch_err e2 = {0};
+    CHECK_FAILS(ch_ask(model, questions, 2, "valid", "invalid", &(ch_gen_opts){0}, margin, &e2),
+                CH_EUSER, &e2, "is not UTF-8");
 }
 
 static void the_judge_asks_in_both_orders_and_only_where_it_must(void **state CH_UNUSED)
@@ -287,6 +307,7 @@ int main(void)
         cmocka_unit_test(candidates_depend_on_their_own_place_only),
         cmocka_unit_test(self_rewards_follow_from_the_votes_and_give_pairs),
         cmocka_unit_test(sft_rows_are_the_wordings_of_their_side),
+        cmocka_unit_test(a_row_that_is_not_utf8_is_named_and_not_dropped),
         cmocka_unit_test(the_judge_asks_in_both_orders_and_only_where_it_must),
         cmocka_unit_test(a_small_model_writes_a_list_that_is_taken_apart),
     };

@@ -157,7 +157,7 @@ static void what_cannot_be_chosen_is_said(void **state)
     const char *const too_long[] = {"no", large};
     q = (ch_choice){"Say it.", too_long, 2, "row 8"};
     e = (ch_err){0};
-    CHECK_FAILS(ch_choose_labels(model, &q, 1, NULL, &got, &e), CH_EUSER, &e, "row 8");
+    CHECK_FAILS(ch_choose_labels(model, &q, 1, NULL, &got, &e), CH_ELONG, &e, "row 8");
     free(large);
     CHECK_OK(ch_choose_labels(model, NULL, 0, NULL, NULL, &e), &e);
     float *w = ch_model_weights(model), was;

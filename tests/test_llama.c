@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "model/net.h"
-#include "model/oracle.h"
+#include "support/oracle.h"
 #include "support/texts.h"
 
 enum { N_PROMPTS = 20, MAX_NEW = 24, CTX = 512, N_DECODED = 3 };

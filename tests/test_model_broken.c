@@ -154,7 +154,7 @@ static void models_that_are_not_a_plain_llama_are_refused(void **state)
         {"tiny_untied", "rope_freqs.weight", "blk.0.attn_q.bias", "attn_q.bias is not part"},
         {"tiny", "blk.1.ffn_up.weight", "blk.1.up", "blk.1.ffn_up.weight is missing"},
         {"tiny", "llama.block_count", "llama.blocks", "llama.block_count is missing"},
-        {"tiny", "llama.vocab_size", "llama.attention.key_length", "its keys say 1620 x 48"},
+        {"tiny", "llama.vocab_size", "llama.attention.key_length", "heads of 270"},
         {"tiny", "llama.attention.head_count_kv", "llama.heads", "attn_k.weight is 16 x 48"},
         {"tiny", "llama.attention.layer_norm_rms_epsilon", "llama.eps", "epsilon"},
         {"tiny", "tokenizer.ggml.model", "tokenizer.ggml.kind", "no tokenizer"},
@@ -162,7 +162,7 @@ static void models_that_are_not_a_plain_llama_are_refused(void **state)
         {"tiny", "tokenizer.ggml.merges", "tokenizer.ggml.scores", "not an array of f32"},
         {"tiny", "spam", "the", "\"the\" twice"},
         {"spm", "<0x0A>", "<newline>", "byte token <0x0A>"},
-        {"tiny", "gpt2", "abacus", "cannot use its tokenizer"},
+        {"tiny", "gpt2", "abacus", "kind abacus; those that work are gpt2"},
         {"tiny", "smollm", "abacus", "cannot use its tokenizer"},
     };
     for (size_t k = 0; k < sizeof edits / sizeof *edits; k++) {

@@ -9,7 +9,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "model/oracle.h"
+#include "support/oracle.h"
 #include "model/weights.h"
 #include "support/support.h"
 

@@ -43,7 +43,7 @@ static ch_code make_two(ch_seq *two, const ch_model *m, const char *question, co
     }
     *fits = c == CH_OK;
     /* A question that does not fit is an unreadable reply, not the end of the run. */
-    return c == CH_OK || c == CH_EUSER ? CH_OK : ch_fail(e, c, "%s", why.msg);
+    return c == CH_OK || c == CH_ELONG ? CH_OK : ch_fail(e, c, "%s", why.msg);
 }
 
 static double margin_of(const ch_seq *two, const double *logp)

@@ -173,7 +173,7 @@ static ch_code add_member(ch_group *g, const ch_model *m, const char *user, cons
     *fits = c == CH_OK;
     if (c == CH_OK)
         g->list[g->n++] = (ch_member){.seq = seq, .role = role};
-    return c == CH_OK || c == CH_EUSER ? CH_OK : ch_fail(e, c, "%s", why.msg);
+    return c == CH_OK || c == CH_ELONG ? CH_OK : ch_fail(e, c, "%s", why.msg);
 }
 
 static void group_release(ch_group *g)

@@ -31,7 +31,7 @@ static ch_code add_row(maker *k, int64_t task, int64_t item, int64_t wording, ch
     free(user);
     if (c != CH_OK) {
         free(row);
-        int drop = c == CH_EUSER && k->drop;
+        int drop = c == CH_ELONG && k->drop;
         k->dropped += drop;
         return drop ? CH_OK : ch_fail(e, c, "%s", why.msg);
     }

@@ -61,7 +61,7 @@ int ch_exit_code(ch_code c)
         return 0;
     if (c == CH_ESTOP)
         return 130;
-    return c == CH_EUSER || c == CH_EIO ? 2 : 1;
+    return c == CH_EUSER || c == CH_ELONG || c == CH_EIO ? 2 : 1;
 }
 
 int64_t ch_columns(void)

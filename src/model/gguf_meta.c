@@ -1,80 +1,11 @@
 #include "model/model_internal.h"
+#include "tensor/ops.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-#include "base/file.h"
-#include "base/log.h"
-
-static _Thread_local char last_error[200];
-static _Thread_local char last_error_out[200];
-
-static void to_log(enum ggml_log_level level, const char *text, void *user)
-{
-    (void)user;
-    size_t n = strcspn(text, "\n");
-    if (n == 0 || level == GGML_LOG_LEVEL_CONT)
-        return;
-    if (level == GGML_LOG_LEVEL_ERROR)
-        snprintf(last_error, sizeof last_error, "%.*s", (int)n, text);
-    ch_log(CH_DEBUG, "libllama: %.*s", (int)n, text);
-}
-
-void ch_llama_quiet(void)
-{
-    static int done;
-    if (done)
-        return;
-    done = 1;
-    llama_log_set(to_log, NULL);
-    llama_backend_init();
-}
-
-const char *ch_llama_last_error(void)
-{
-    memcpy(last_error_out, last_error, sizeof last_error);
-    last_error[0] = 0;
-    return last_error_out;
-}
 
 /* -- opening -- */
-
-/* What gguf_init_from_file would say less clearly: not a file, not GGUF, a version it cannot read.
- */
-static ch_code check_head(const char *path, int64_t *bytes, ch_err *e)
-{
-    struct stat st;
-    FILE *f = stat(path, &st) == 0 && !S_ISDIR(st.st_mode) ? fopen(path, "rb") : NULL;
-    if (!f && ch_is_dir(path))
-        return ch_fail(e, CH_EUSER, "%s is a directory; name the .gguf file inside it", path);
-    if (!f)
-        return ch_fail(e, CH_EUSER, "%s: %s; --model wants a GGUF file", path, strerror(errno));
-    *bytes = (int64_t)st.st_size;
-    unsigned char head[24] = {0};
-    size_t n = fread(head, 1, sizeof head, f);
-    fclose(f);
-    if (n == 0)
-        return ch_fail(e, CH_EUSER, "%s is empty; want a GGUF file", path);
-    if (n < 4 || memcmp(head, "GGUF", 4) != 0)
-        return ch_fail(
-            e, CH_EUSER,
-            "%s is not a GGUF file (it does not begin with GGUF); convert the model with "
-            "llama.cpp's convert_hf_to_gguf.py",
-            path);
-    if (n < sizeof head)
-        return ch_fail(e, CH_EUSER, "%s is cut short after %zu bytes; fetch it again", path, n);
-    uint32_t version = (uint32_t)head[4] | (uint32_t)head[5] << 8 | (uint32_t)head[6] << 16 |
-                       (uint32_t)head[7] << 24;
-    if (version != 2 && version != 3)
-        return ch_fail(e, CH_EUSER, "%s: GGUF version %u%s, want 2 or 3; convert the model again",
-                       path, version, (version & 0xffff) == 0 ? " (big-endian?)" : "");
-    return CH_OK;
-}
 
 static ch_code check_extent(const struct gguf_context *g, const char *path, int64_t bytes,
                             ch_err *e)
@@ -92,23 +23,34 @@ static ch_code check_extent(const struct gguf_context *g, const char *path, int6
     return CH_OK;
 }
 
+typedef struct {
+    const char *path;
+    struct gguf_context *g;
+} open_call;
+
+static void open_gguf(void *ctx)
+{
+    open_call *o = ctx;
+    struct gguf_init_params how = {.no_alloc = true, .ctx = NULL};
+    o->g = gguf_init_from_file(o->path, how);
+}
+
 ch_code ch_meta_open(struct gguf_context **g, const char *path, ch_err *e)
 {
     *g = NULL;
     int64_t bytes = 0;
-    CH_TRY(check_head(path, &bytes, e));
-    ch_llama_quiet();
+    open_call o = {.path = path};
+    CH_TRY(ch_gguf_check(path, &bytes, e));
     (void)ch_llama_last_error();
-    struct gguf_init_params how = {.no_alloc = true, .ctx = NULL};
-    struct gguf_context *c = gguf_init_from_file(path, how);
-    if (!c)
+    CH_TRY(ch_llama_call(open_gguf, &o, path, e));
+    if (!o.g)
         return ch_fail(e, CH_EUSER, "%s: its metadata is cut short or damaged (%s); fetch it again",
                        path, ch_llama_last_error());
-    ch_code code = check_extent(c, path, bytes, e);
+    ch_code code = check_extent(o.g, path, bytes, e);
     if (code == CH_OK)
-        *g = c;
+        *g = o.g;
     else
-        gguf_free(c);
+        gguf_free(o.g);
     return code;
 }
 
@@ -200,12 +142,13 @@ static ch_code count(int64_t *n, const struct gguf_context *g, const char *path,
 
 static ch_code check_kind(const struct gguf_context *g, const char *path, ch_err *e)
 {
+    char shown[64];
     const char *arch = ch_meta_str(g, "general.architecture");
     if (!arch || strcmp(arch, "llama") != 0)
         return ch_fail(e, CH_EUSER,
                        "%s: architecture %s, want llama (SmolLM2, Llama 2 and 3, TinyLlama, "
                        "Vicuna, Mistral)",
-                       path, arch ? arch : "unnamed");
+                       path, arch ? ch_llama_shown(shown, sizeof shown, arch) : "unnamed");
     double experts = 0, parts = 1, attn = 1;
     CH_TRY(number(&experts, g, path, "llama.expert_count", 0, e));
     if (experts > 0)
@@ -221,9 +164,13 @@ static ch_code check_kind(const struct gguf_context *g, const char *path, ch_err
         return ch_fail(e, CH_EUSER,
                        "%s: rope scaling %s (attention factor %g) is not supported, only linear "
                        "and none",
-                       path, scaling ? scaling : "linear", attn);
+                       path, scaling ? ch_llama_shown(shown, sizeof shown, scaling) : "linear",
+                       attn);
     return CH_OK;
 }
+
+/* Beyond it cosines and sines of f32 angles say nothing. */
+static const double MOST_ANGLE = 1e12;
 
 static ch_code read_rope(ch_dims *d, const struct gguf_context *g, const char *path, ch_err *e)
 {
@@ -239,16 +186,37 @@ static ch_code read_rope(ch_dims *d, const struct gguf_context *g, const char *p
     if (d->D % 2 || d->n_rot % 2)
         return ch_fail(e, CH_EUSER, "%s: heads of %lld with %lld rotated, both must be even", path,
                        (long long)d->D, (long long)d->n_rot);
-    if (!(base > 0) || factor < 0)
-        return ch_fail(e, CH_EUSER, "%s: rope base %g and factor %g, both must be positive", path,
-                       base, factor);
-    if (!(eps >= 0 && eps < 1))
+    if (!(base >= 1 && base <= MOST_ANGLE) ||
+        !(factor == 0 || (factor >= 1 / MOST_ANGLE && factor <= MOST_ANGLE)))
+        return ch_fail(e, CH_EUSER,
+                       "%s: rope base %g and factor %g, want a base from 1 to %g and a factor of 0 "
+                       "or near 1",
+                       path, base, factor, MOST_ANGLE);
+    if (!((float)eps > 0 && eps < 1)) /* of 0 rows of zeros, the ghosts, become NaN */
         return ch_fail(e, CH_EUSER,
                        "%s: llama.attention.layer_norm_rms_epsilon is missing or not in 0..1",
                        path);
     d->rope_base = (float)base;
     d->rope_scale = factor == 0 ? 1.0f : 1.0f / (float)factor;
     d->norm_eps = (float)eps;
+    return CH_OK;
+}
+
+enum { MOST_LAYERS = 512 };
+
+/* What the attention kernels have room for. */
+static ch_code check_heads(const ch_dims *d, const char *path, ch_err *e)
+{
+    if (d->H % d->G)
+        return ch_fail(e, CH_EUSER, "%s: %lld query heads do not divide into %lld groups", path,
+                       (long long)d->H, (long long)d->G);
+    if (d->D > CH_MOST_HEAD)
+        return ch_fail(e, CH_EUSER, "%s: heads of %lld, at most %d are supported", path,
+                       (long long)d->D, CH_MOST_HEAD);
+    if (d->H / d->G > CH_MOST_GROUP)
+        return ch_fail(e, CH_EUSER,
+                       "%s: %lld query heads for one key head, at most %d are supported", path,
+                       (long long)(d->H / d->G), CH_MOST_GROUP);
     return CH_OK;
 }
 
@@ -259,7 +227,7 @@ ch_code ch_meta_dims(ch_dims *d, const struct gguf_context *g, const char *path,
     int64_t value_length = 0;
     memset(d, 0, sizeof *d);
     CH_TRY(check_kind(g, path, e));
-    CH_TRY(count(&d->L, g, path, "llama.block_count", 0, 4096, e));
+    CH_TRY(count(&d->L, g, path, "llama.block_count", 0, MOST_LAYERS, e));
     CH_TRY(count(&d->C, g, path, "llama.embedding_length", 0, wide, e));
     CH_TRY(count(&d->H, g, path, "llama.attention.head_count", 0, wide, e));
     CH_TRY(count(&d->G, g, path, "llama.attention.head_count_kv", d->H, d->H, e));
@@ -272,9 +240,7 @@ ch_code ch_meta_dims(ch_dims *d, const struct gguf_context *g, const char *path,
                        "%s: keys of %lld and values of %lld; only equal sizes are "
                        "supported",
                        path, (long long)d->D, (long long)value_length);
-    if (d->H % d->G)
-        return ch_fail(e, CH_EUSER, "%s: %lld query heads do not divide into %lld groups", path,
-                       (long long)d->H, (long long)d->G);
+    CH_TRY(check_heads(d, path, e));
     CH_TRY(read_rope(d, g, path, e));
     int64_t t = gguf_find_tensor(g, "token_embd.weight");
     if (t < 0)
@@ -283,79 +249,5 @@ ch_code ch_meta_dims(ch_dims *d, const struct gguf_context *g, const char *path,
     if (d->V < 1 || d->V > 1 << 24)
         return ch_fail(e, CH_EUSER, "%s: token_embd.weight has %lld rows", path, (long long)d->V);
     d->tied = gguf_find_tensor(g, "output.weight") < 0;
-    return CH_OK;
-}
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static int has_word(const char *const *word, size_t n, const char *w)
-{
-    return bsearch(&w, word, n, sizeof *word, by_text) != NULL;
-}
-
-/* libllama aborts on a token that stands twice (it renames empty ones) and, when it tokenises, on a
- * sentencepiece vocabulary without a token for a byte that it has to spell out. */
-static ch_code check_words(const char *const *word, size_t n, int spm, const char *path, ch_err *e)
-{
-    for (size_t i = 1; i < n; i++)
-        if (*word[i] && strcmp(word[i - 1], word[i]) == 0)
-            return ch_fail(e, CH_EUSER, "%s: its vocabulary has the token \"%s\" twice", path,
-                           word[i]);
-    for (unsigned b = 0; spm && b < 256; b++) {
-        char name[8], raw[2] = {(char)b, 0};
-        snprintf(name, sizeof name, "<0x%02X>", b);
-        if (!has_word(word, n, name) && !has_word(word, n, raw))
-            return ch_fail(e, CH_EUSER, "%s: its vocabulary lacks the byte token %s", path, name);
-    }
-    return CH_OK;
-}
-
-static ch_code check_vocabulary(const struct gguf_context *g, const char *path, int64_t k, int spm,
-                                ch_err *e)
-{
-    size_t n = gguf_get_arr_n(g, k);
-    const char **word = ch_new(n, sizeof *word);
-    for (size_t i = 0; i < n; i++)
-        word[i] = gguf_get_arr_str(g, k, i);
-    qsort(word, n, sizeof *word, by_text);
-    ch_code code = check_words(word, n, spm, path, e);
-    free(word);
-    return code;
-}
-
-ch_code ch_meta_check_tokenizer(const struct gguf_context *g, const char *path, int64_t V,
-                                int *present, ch_err *e)
-{
-    static const struct {
-        const char *key;
-        enum gguf_type type;
-        int per_token;
-    } arrays[] = {
-        {"tokenizer.ggml.tokens", GGUF_TYPE_STRING, 1},
-        {"tokenizer.ggml.scores", GGUF_TYPE_FLOAT32, 1},
-        {"tokenizer.ggml.token_type", GGUF_TYPE_INT32, 1},
-        {"tokenizer.ggml.merges", GGUF_TYPE_STRING, 0},
-    };
-    const char *kind = ch_meta_str(g, "tokenizer.ggml.model");
-    *present = kind && strcmp(kind, "no_vocab") != 0 && strcmp(kind, "none") != 0;
-    if (!kind)
-        return ch_fail(e, CH_EUSER, "%s has no tokenizer (tokenizer.ggml.model)", path);
-    for (size_t i = 0; *present && i < sizeof arrays / sizeof *arrays; i++) {
-        int64_t k = gguf_find_key(g, arrays[i].key);
-        if (k < 0 && i > 0)
-            continue;
-        if (k < 0 || gguf_get_kv_type(g, k) != GGUF_TYPE_ARRAY ||
-            gguf_get_arr_type(g, k) != arrays[i].type)
-            return ch_fail(e, CH_EUSER, "%s: %s is missing or not an array of %s", path,
-                           arrays[i].key, gguf_type_name(arrays[i].type));
-        if (arrays[i].per_token && (int64_t)gguf_get_arr_n(g, k) != V)
-            return ch_fail(e, CH_EUSER, "%s: %s has %zu entries and token_embd.weight %lld rows",
-                           path, arrays[i].key, gguf_get_arr_n(g, k), (long long)V);
-        if (i == 0)
-            CH_TRY(check_vocabulary(g, path, k, strcmp(kind, "llama") == 0, e));
-    }
     return CH_OK;
 }

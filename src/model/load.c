@@ -10,6 +10,7 @@
 #include "base/log.h"
 
 static const int64_t CHUNK_BYTES = 8 << 20;
+enum { MOST_NAME = 200 }; /* bytes of a name that is shown */
 
 /* -- which tensors the file must have -- */
 
@@ -158,13 +159,25 @@ static ch_code read_weights(ch_model *m, ch_err *e)
 
 /* -- the model -- */
 
+/* One line, whatever the file says. */
+static char *name_of(const ch_model *m)
+{
+    const char *slash = strrchr(m->path, '/'), *name = ch_meta_str(m->meta, "general.name");
+    if (!name || !*name)
+        return ch_dup(slash ? slash + 1 : m->path);
+    char *clean = ch_clean_utf8(name, strnlen(name, MOST_NAME));
+    for (char *c = clean; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7F)
+            *c = ' ';
+    return clean;
+}
+
 static ch_code load(ch_model *m, ch_err *e)
 {
     CH_TRY(ch_meta_open(&m->meta, m->path, e));
     CH_TRY(ch_meta_dims(&m->dims, m->meta, m->path, e));
     CH_TRY(check_tensors(m, e));
-    const char *slash = strrchr(m->path, '/'), *name = ch_meta_str(m->meta, "general.name");
-    m->name = ch_dup(name && *name ? name : slash ? slash + 1 : m->path);
+    m->name = name_of(m);
     CH_TRY(ch_vocab_load(m, e));
     CH_TRY(ch_chat_learn(m, e));
     CH_TRY(read_weights(m, e));

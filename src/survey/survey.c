@@ -79,7 +79,7 @@ static ch_code make_prompt(ch_seq *q, int *fits, ch_model *m, const ch_share *sh
     ch_code c = ch_seq_make(q, m, text, NULL, 0, row, &why);
     int drop = how->overlong == CH_OVERLONG_DROP;
     *fits = c == CH_OK && q->n + room <= ctx;
-    if (c == CH_EUSER && drop) /* longer than the context even without an answer */
+    if (c == CH_ELONG && drop) /* longer than the context even without an answer */
         c = CH_OK;
     else if (c != CH_OK)
         ch_fail(e, c, "%s", why.msg);

@@ -25,6 +25,9 @@ typedef struct {
     int32_t qa, qb, k0, k1, causal;
 } ch_block;
 
+/* The largest head, and the most query heads that may share a key head. */
+enum { CH_MOST_HEAD = 256, CH_MOST_GROUP = 128 };
+
 /* One attention call. A key row is a slot of the key/value store; in training slot = row.
  * Key store, per layer and key head: chunks of 16 keys, (D, 16) each, in bf16 (D/2, 16, 2); value
  * store: (n_slots, Dp), in bf16 (n_slots/2, Dp, 2), Dp = D rounded up to 16. n_slots is a multiple

@@ -1,7 +1,7 @@
 /* libllama's own inference, as exact as it can be made (f32 cache, no flash attention, no repacked
  * weights): what the tests and the selftest compare the network with. Nothing else uses it. */
-#ifndef CH_MODEL_ORACLE_H
-#define CH_MODEL_ORACLE_H
+#ifndef CH_TESTS_ORACLE_H
+#define CH_TESTS_ORACLE_H
 
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-#include "model/oracle.h"
+#include "support/oracle.h"
 
 #include <stdlib.h>
 #include <string.h>

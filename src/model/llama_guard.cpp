@@ -1,0 +1,96 @@
+extern "C" {
+#include "model/llama_guard.h"
+
+#include "base/log.h"
+}
+
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <stdexcept>
+
+#include "ggml.h"
+#include "llama.h"
+
+static thread_local char last_error[200];
+static thread_local char last_error_out[200];
+static thread_local int inside; /* calls of ch_llama_call on this thread */
+
+const char *ch_llama_shown(char *out, size_t cap, const char *s)
+{
+    size_t n = 0;
+    for (; s[n] && n + 1 < cap; n++)
+        out[n] = s[n] >= ' ' && s[n] < 0x7f ? s[n] : '?';
+    out[n] = 0;
+    return out;
+}
+
+static void to_log(enum ggml_log_level level, const char *text, void *)
+{
+    char line[200];
+    size_t n = strcspn(text, "\n");
+    if (n == 0 || level == GGML_LOG_LEVEL_CONT)
+        return;
+    ch_llama_shown(line, n + 1 < sizeof line ? n + 1 : sizeof line, text);
+    if (level == GGML_LOG_LEVEL_ERROR)
+        memcpy(last_error, line, sizeof line);
+    ch_log(CH_DEBUG, "libllama: %s", line);
+}
+
+/* ggml aborts behind this, so the way out is to throw; on a thread of ggml's own nobody would catch
+ * it. */
+static void on_abort(const char *message)
+{
+    if (inside)
+        throw std::runtime_error(message);
+    ch_bug(__FILE__, __LINE__, message);
+}
+
+void ch_llama_quiet(void)
+{
+    static const int done = [] {
+        llama_log_set(to_log, nullptr);
+        ggml_set_abort_callback(on_abort);
+        llama_backend_init();
+        return 1;
+    }();
+    (void)done;
+}
+
+const char *ch_llama_last_error(void)
+{
+    memcpy(last_error_out, last_error, sizeof last_error);
+    last_error[0] = 0;
+    return last_error_out;
+}
+
+/* What is thrown now, as an error. */
+static ch_code caught(const char *what, ch_err *e)
+{
+    char line[200];
+    try {
+        throw;
+    } catch (const std::bad_alloc &) {
+        return ch_fail(e, CH_EMEM, "%s: no memory for what libllama needs", what);
+    } catch (const std::exception &x) {
+        return ch_fail(e, CH_EUSER, "%s: libllama stopped: %s", what,
+                       ch_llama_shown(line, sizeof line, x.what()));
+    } catch (...) {
+        return ch_fail(e, CH_EUSER, "%s: libllama stopped", what);
+    }
+}
+
+ch_code ch_llama_call(void (*fn)(void *ctx), void *ctx, const char *what, ch_err *e)
+{
+    const int depth = inside++;
+    ch_code code = CH_OK;
+    try {
+        ch_llama_quiet();
+        fn(ctx);
+    } catch (...) {
+        code = caught(what, e);
+    }
+    inside = depth;
+    return code;
+}
