@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/utf8.h"
 
-enum { MOST_TURN = 1 << 28 }; /* bytes of a turn */
+enum { MOST_TURN = 1 << 24 }; /* bytes of a turn */
 
 static const char PROBE[] =
     "Zq0answer0qZ"; /* stands for an answer while the template is looked at */

@@ -10,8 +10,13 @@ extern "C" {
 #include <new>
 #include <stdexcept>
 
+#include <pthread.h>
+
 #include "ggml.h"
 #include "llama.h"
+
+/* Of stack for a byte of text: 420 were seen. */
+static const size_t STACK_PER_BYTE = 640, FEW_BYTES = 4096;
 
 static thread_local char last_error[200];
 static thread_local char last_error_out[200];
@@ -93,4 +98,40 @@ ch_code ch_llama_call(void (*fn)(void *ctx), void *ctx, const char *what, ch_err
     }
     inside = depth;
     return code;
+}
+
+struct deep_call {
+    void (*fn)(void *ctx);
+    void *ctx;
+    const char *what;
+    ch_err *e;
+    ch_code code;
+};
+
+static void *go_deep(void *arg)
+{
+    deep_call *d = static_cast<deep_call *>(arg);
+    d->code = ch_llama_call(d->fn, d->ctx, d->what, d->e);
+    return nullptr;
+}
+
+ch_code ch_llama_call_text(void (*fn)(void *ctx), void *ctx, size_t bytes, const char *what,
+                           ch_err *e)
+{
+    if (bytes <= FEW_BYTES)
+        return ch_llama_call(fn, ctx, what, e);
+    deep_call d = {fn, ctx, what, e, CH_OK};
+    pthread_attr_t how;
+    pthread_t thread;
+    pthread_attr_init(&how);
+    int bad =
+        pthread_attr_setstacksize(&how, (bytes * STACK_PER_BYTE + (1 << 20)) & ~(size_t)0xFFFF);
+    if (!bad)
+        bad = pthread_create(&thread, &how, go_deep, &d);
+    pthread_attr_destroy(&how);
+    if (bad)
+        return ch_fail(e, CH_EMEM, "%s: no room for the stack that a text of %zu bytes needs", what,
+                       bytes);
+    pthread_join(thread, nullptr);
+    return d.code;
 }

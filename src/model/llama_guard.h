@@ -12,6 +12,11 @@
  * CH_EUSER with `what` and its text, lack of memory CH_EMEM. */
 ch_code ch_llama_call(void (*fn)(void *ctx), void *ctx, const char *what,
                       ch_err *e) CH_CHECK_RESULT;
+/* The same for a call that works through `bytes` of text: libllama splits it with std::regex, which
+ * goes some hundred bytes deeper for every letter of a run, so a long text gets a stack of its own.
+ * CH_EMEM when there is no room for it. */
+ch_code ch_llama_call_text(void (*fn)(void *ctx), void *ctx, size_t bytes, const char *what,
+                           ch_err *e) CH_CHECK_RESULT;
 
 /* From now on nothing of libllama or ggml reaches stderr but through ch_log at CH_DEBUG. */
 void ch_llama_quiet(void);

@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "base/utf8.h"
 
-enum { MOST_TEXT = 1 << 28 }; /* bytes */
+enum { MOST_TEXT = 1 << 24 }; /* bytes */
 
 /* -- loading -- */
 
@@ -103,11 +103,11 @@ ch_code ch_text_ids(const ch_model *m, const char *text, const char *row, int32_
     tokens_call t = {.vocab = m->vocab, .text = text, .bytes = (int32_t)bytes};
     t.room = t.bytes + 16;
     t.ids = ch_new((size_t)t.room, sizeof *t.ids);
-    ch_code code = ch_llama_call(tokens_of, &t, m->path, e);
+    ch_code code = ch_llama_call_text(tokens_of, &t, bytes, m->path, e);
     if (code == CH_OK && t.got < 0 && t.got != INT32_MIN) {
         t.room = -t.got;
         t.ids = ch_grow(t.ids, (size_t)t.room, sizeof *t.ids);
-        code = ch_llama_call(tokens_of, &t, m->path, e);
+        code = ch_llama_call_text(tokens_of, &t, bytes, m->path, e);
     }
     if (code == CH_OK && t.got < 0)
         code = ch_fail(e, CH_EUSER, "%s: libllama could not tokenise a text of %zu bytes", m->path,
