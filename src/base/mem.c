@@ -84,7 +84,7 @@ void *ch_take(ch_arena *a, size_t count, size_t elem)
 {
     CH_MUST(elem == 0 || count <= (SIZE_MAX - 64) / elem);
     size_t bytes = (count * elem + 63) / 64 * 64;
-    CH_MUST(!a->base || a->used + bytes <= a->cap);
+    CH_MUST(bytes <= SIZE_MAX - a->used && (!a->base || a->used + bytes <= a->cap));
     void *p = a->base ? a->base + a->used : NULL;
     a->used += bytes;
     return p;
@@ -94,6 +94,10 @@ ch_code ch_arena_alloc(ch_arena *a, const char *what, ch_err *e)
 {
     CH_MUST(!a->base);
     a->cap = a->used ? a->used : 64;
+    size_t there = ch_available_bytes();
+    if (there && a->cap > there) /* the system would promise it, and kill us later */
+        return ch_fail(e, CH_EMEM, "%s needs %.2f GB of memory and %.2f GB are free", what,
+                       (double)a->cap / 1e9, (double)there / 1e9);
     void *p = mmap(NULL, a->cap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return ch_fail(e, CH_EMEM, "%s needs %.2f GB of memory and the system refused it", what,

@@ -1,5 +1,6 @@
 #include "model/model_internal.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,27 +62,41 @@ static enum ggml_type type_of(const ch_param *p, enum ggml_type type)
     return p->decay ? type : GGML_TYPE_F32;
 }
 
-static struct gguf_context *make_meta(const ch_model *m, written_as w, const ch_origin *o,
-                                      ch_err *e)
+/* A file being written: what libllama's calls need, and what they own. */
+typedef struct {
+    const ch_model *m;
+    const ch_origin *o;
+    written_as w;
+    struct gguf_context *g;
+    struct ggml_context *c;
+    FILE *f;
+    const char *path;
+    int why; /* errno of the metadata's writing, 0: it is written */
+} saving;
+
+static void make_meta(void *ctx)
 {
-    struct ggml_init_params how = {.mem_size = (size_t)(m->layout.n + 1) * ggml_tensor_overhead(),
+    saving *s = ctx;
+    const ch_layout *l = &s->m->layout;
+    struct ggml_init_params how = {.mem_size = (size_t)(l->n + 1) * ggml_tensor_overhead(),
                                    .no_alloc = true};
-    struct ggml_context *c = ggml_init(how);
-    struct gguf_context *g = c ? gguf_init_empty() : NULL;
-    if (!g) {
-        ch_fail(e, CH_EMEM, "no memory for the metadata of %s", m->path);
-        ggml_free(c);
-        return NULL;
+    s->c = ggml_init(how);
+    s->g = gguf_init_empty();
+    set_keys(s->g, s->m, s->w.file_type, s->o);
+    for (int64_t i = 0; i < l->n; i++) {
+        const ch_param *p = &l->list[i];
+        add_tensor(s->g, s->c, p->name, type_of(p, s->w.type), p->rows, p->cols);
     }
-    set_keys(g, m, w.file_type, o);
-    for (int64_t i = 0; i < m->layout.n; i++) {
-        const ch_param *p = &m->layout.list[i];
-        add_tensor(g, c, p->name, type_of(p, w.type), p->rows, p->cols);
-    }
-    if (m->has_rope_factors)
-        add_tensor(g, c, CH_ROPE_FREQS, GGML_TYPE_F32, 1, m->dims.n_rot / 2);
-    ggml_free(c);
-    return g;
+    if (s->m->has_rope_factors)
+        add_tensor(s->g, s->c, CH_ROPE_FREQS, GGML_TYPE_F32, 1, s->m->dims.n_rot / 2);
+}
+
+static void write_meta(void *ctx)
+{
+    saving *s = ctx;
+    errno = 0;
+    if (!gguf_write_to_file_ptr(s->g, s->f, true))
+        s->why = errno ? errno : EIO;
 }
 
 /* -- tensors -- */
@@ -106,61 +121,75 @@ static int64_t encode(void *out, const float *x, int64_t n, enum ggml_type type,
     return bad;
 }
 
-static ch_code write_tensor(FILE *f, const ch_model *m, const float *x, int64_t n,
-                            enum ggml_type type, void *buf, const char *path, const char *name,
-                            ch_err *e)
+static ch_code not_written(const saving *s, int why, ch_err *e)
+{
+    return ch_fail(e, CH_EIO, "%s: writing failed: %s; nothing was replaced", s->path,
+                   strerror(why));
+}
+
+static ch_code put(const saving *s, const void *bytes, size_t n, ch_err *e)
+{
+    return fwrite(bytes, 1, n, s->f) == n ? CH_OK : not_written(s, errno, e);
+}
+
+static ch_code write_tensor(const saving *s, const float *x, int64_t n, enum ggml_type type,
+                            void *buf, const char *name, ch_err *e)
 {
     static const char zeros[GGUF_DEFAULT_ALIGNMENT];
     size_t bytes = (size_t)n * ggml_type_size(type);
     for (int64_t at = 0; at < n; at += CHUNK_ELEMS) {
         int64_t k = n - at < CHUNK_ELEMS ? n - at : CHUNK_ELEMS;
-        if (encode(buf, x + at, k, type, ch_device_team(m->device)) > 0)
+        if (encode(buf, x + at, k, type, ch_device_team(s->m->device)) > 0)
             return ch_fail(e, CH_ENUMBER,
                            "%s is not written: tensor %s holds a NaN, an infinity or a value too "
                            "large for %s",
-                           path, name, ggml_type_name(type));
-        fwrite(buf, ggml_type_size(type), (size_t)k, f);
+                           s->path, name, ggml_type_name(type));
+        CH_TRY(put(s, buf, (size_t)k * ggml_type_size(type), e));
     }
-    fwrite(zeros, 1, (sizeof zeros - bytes % sizeof zeros) % sizeof zeros, f);
-    return CH_OK;
+    return put(s, zeros, (sizeof zeros - bytes % sizeof zeros) % sizeof zeros, e);
 }
 
-static ch_code write_tensors(FILE *f, const ch_model *m, enum ggml_type type, const char *path,
-                             ch_err *e)
+static ch_code write_tensors(const saving *s, ch_err *e)
 {
+    const ch_model *m = s->m;
     void *buf = ch_new((size_t)CHUNK_ELEMS, sizeof(float));
     ch_code code = CH_OK;
-    for (int64_t i = 0; i < m->layout.n && code == CH_OK && !ferror(f); i++) {
+    for (int64_t i = 0; i < m->layout.n && code == CH_OK; i++) {
         const ch_param *p = &m->layout.list[i];
-        code = write_tensor(f, m, m->weights + p->at, p->rows * p->cols, type_of(p, type), buf,
-                            path, p->name, e);
+        code = write_tensor(s, m->weights + p->at, p->rows * p->cols, type_of(p, s->w.type), buf,
+                            p->name, e);
     }
     if (code == CH_OK && m->has_rope_factors)
-        code = write_tensor(f, m, m->rope_factors, m->dims.n_rot / 2, GGML_TYPE_F32, buf, path,
+        code = write_tensor(s, m->rope_factors, m->dims.n_rot / 2, GGML_TYPE_F32, buf,
                             CH_ROPE_FREQS, e);
     free(buf);
+    return code;
+}
+
+static ch_code write_all(saving *s, ch_err *e)
+{
+    ch_out out;
+    CH_TRY(ch_llama_call(make_meta, s, s->path, e));
+    CH_TRY(ch_out_open(&out, s->path, e));
+    s->f = out.f;
+    ch_code code = ch_llama_call(write_meta, s, s->path, e);
+    if (code == CH_OK && s->why)
+        code = not_written(s, s->why, e);
+    if (code == CH_OK)
+        code = write_tensors(s, e);
+    if (code == CH_OK)
+        return ch_out_commit(&out, e);
+    ch_out_abandon(&out);
     return code;
 }
 
 ch_code ch_model_save(const ch_model *m, const char *path, ch_save_type t, const ch_origin *o,
                       ch_err *e)
 {
-    written_as w = as_ggml(t);
-    struct gguf_context *g = make_meta(m, w, o, e);
-    if (!g)
-        return CH_EMEM;
-    ch_out out;
-    ch_code code = ch_out_open(&out, path, e);
-    if (code != CH_OK) {
-        gguf_free(g);
-        return code;
-    }
-    /* Its failure is the stream's, which commit reports. */
-    (void)gguf_write_to_file_ptr(g, out.f, true);
-    gguf_free(g);
-    code = write_tensors(out.f, m, w.type, path, e);
-    if (code == CH_OK)
-        return ch_out_commit(&out, e);
-    ch_out_abandon(&out);
+    saving s = {.m = m, .o = o, .w = as_ggml(t), .path = path};
+    ch_code code = write_all(&s, e);
+    if (s.g)
+        gguf_free(s.g);
+    ggml_free(s.c);
     return code;
 }
