@@ -468,44 +468,6 @@ static void what_is_wrong_is_named(void **state)
     CHECK_(seen->loaded >= 18);
 }
 
-/* -- long texts -- */
-
-/* With these libllama goes deeper for every letter of a run. */
-static void long_runs(void)
-{
-    static const char *const kinds[] = {"viking", "youtu", "tekken", "smollm", "llama-bpe"};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        for (const char *letter = "a \n."; *letter; letter++) {
-            gguf_edit g = gguf_edit_read(models[0]);
-            size_t n, bytes = 100000;
-            ch_err e = {0};
-            ch_model *m = NULL;
-            int32_t *ids = NULL;
-            int64_t n_ids = 0;
-            name_case("%zu times 0x%02x for %s", bytes, (unsigned)*letter, kinds[i]);
-            gguf_edit_set_text(&g, "tokenizer.ggml.pre", kinds[i]);
-            char *file = gguf_edit_bytes(&g, &n, NULL), *text = ch_new(bytes + 1, 1);
-            memset(text, *letter, bytes);
-            alarm(CASE_SECONDS);
-            seen->wrong += ch_file_write(path, file, n, &e) != CH_OK ||
-                           ch_model_load(&m, path, NULL, &e) != CH_OK ||
-                           ch_tokenize(m, text, &ids, &n_ids, &e) != CH_OK || n_ids < 1;
-            seen->loaded++;
-            ch_model_free(m);
-            free(ids);
-            free(text);
-            free(file);
-            gguf_edit_release(&g);
-        }
-}
-
-static void a_long_run_of_one_letter_is_tokenised(void **state)
-{
-    (void)state;
-    CHECK_(survived(long_runs));
-    CHECK_(seen->loaded == 20);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -514,7 +476,6 @@ int main(void)
         cmocka_unit_test(every_tensor_with_every_wrong_field),
         cmocka_unit_test(random_bytes_anywhere),
         cmocka_unit_test(cut_at_every_13th_byte),
-        cmocka_unit_test(a_long_run_of_one_letter_is_tokenised),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

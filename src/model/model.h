@@ -22,9 +22,13 @@ typedef struct {
     int tied; /* the head is the embedding */
 } ch_dims;
 
-/* d is borrowed and only handed on (ch_model_device). Errors: no such file, not GGUF or cut short,
- * another architecture, a mixture of experts, rope scaling other than linear, tensors that are
- * missing, do not fit or have no place in a plain Llama (biases), a value that is not finite. */
+/* d is borrowed and only handed on (ch_model_device). The file is not believed: every count, name,
+ * type, shape and offset is bounded before anything is sized by it or libllama sees it. Errors
+ * (CH_EUSER): no such file, not GGUF, damaged or cut short, another architecture, a mixture of
+ * experts, rope scaling other than linear, heads larger than the kernels have room for, tensors that
+ * are missing, do not fit or have no place in a plain Llama (biases), a tokenizer of a kind other
+ * than gpt2 and llama. CH_ENUMBER: a weight that is not finite. CH_EMEM: weights that do not fit
+ * into the memory that is free. */
 ch_code ch_model_load(ch_model **m, const char *path, ch_device *d, ch_err *e) CH_CHECK_RESULT;
 void ch_model_free(ch_model *m);
 
@@ -49,7 +53,7 @@ ch_code ch_model_save(const ch_model *m, const char *path, ch_save_type t, const
 
 /* -- tokenizer and chat template (libllama's, from the GGUF) -- */
 
-/* Token ids of text, BOS added if the model asks for it and the text does not start with it
+/* Token ids of text, which must be UTF-8 (CH_EUSER) of at most 16 MB (CH_ELONG); BOS added if the model asks for it and the text does not start with it
  * already. Special tokens are recognised wherever they are spelt out, in a user's own text too: a
  * row that holds
  * "<|im_end|>" ends its turn there. New array; *n its length. */
@@ -75,8 +79,9 @@ int ch_is_stop(const ch_model *m, int32_t id);
  * puts between the first two (mostly nothing), tokenised as one string. ids[0..n_prompt) is the
  * prompt, ids[n_prompt..n) what is learned. answer NULL: prompt only (n == n_prompt). n_prompt is
  * the length of the longest common prefix with the prompt alone, and below n when there is an
- * answer. Error: longer than max_len (0: the model's context); `row` names the row in the sentence.
- */
+ * answer. Errors: CH_ELONG when it is longer than max_len (0: the model's context), and for nothing
+ * else, so that a caller may drop such rows; CH_EUSER when a text is not UTF-8 or gives no token.
+ * `row` names the row in the sentence. */
 typedef struct {
     int32_t *ids;
     int64_t n, n_prompt;
