@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -375,6 +376,21 @@ static void a_full_disk_leaves_the_old_file(void **state)
     ch_model_free(m);
 }
 
+/* Between what is free and what the machine has, the system would promise the memory. */
+static void what_cannot_fit_is_refused_before_it_is_taken(void **state)
+{
+    (void)state;
+    size_t there = ch_available_bytes(), all = (size_t)sysconf(_SC_PHYS_PAGES) * 4096;
+    ch_arena a = {.used = there + (all - there) / 2}, small = {.used = 1 << 20};
+    ch_err e = {0};
+    CHECK_(there > 0 && all > there);
+    CHECK_FAILS(ch_arena_alloc(&a, "the weights", &e), CH_EMEM, &e, "are free");
+    CHECK_(!a.base);
+    ch_err e2 = {0};
+    CHECK_OK(ch_arena_alloc(&small, "a little", &e2), &e2);
+    ch_arena_free(&small);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +403,7 @@ int main(void)
         cmocka_unit_test(the_same_weights_and_origin_give_the_same_bytes),
         cmocka_unit_test(weights_that_a_file_cannot_hold_are_not_written),
         cmocka_unit_test(a_full_disk_leaves_the_old_file),
+        cmocka_unit_test(what_cannot_fit_is_refused_before_it_is_taken),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
