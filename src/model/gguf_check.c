@@ -17,7 +17,7 @@ enum {
     MOST_KEYS = 4096,
     MOST_TENSORS = 8192,
     MOST_NAME = 256,         /* bytes of a key */
-    MOST_TEXT = 1 << 24,     /* of a text, a chat template say */
+    MOST_TEXT = 1 << 26,     /* of a text, a chat template say */
     MOST_WORD = 1 << 16,     /* of a text in a list */
     MOST_LIST = 1 << 25,     /* entries */
     MOST_ALIGNMENT = 1 << 20 /* bytes */
