@@ -84,6 +84,10 @@ typedef struct {
 } ch_judge_pair;
 ch_code ch_judge_same(ch_model *judge, const ch_judge_pair *p, int64_t n, unsigned char *same,
                       double *margin, ch_err *e) CH_CHECK_RESULT;
+/* The same, but every pair is asked about, equal ones too: to check the judge. margin: n, NAN where
+ * a question was longer than the context. */
+ch_code ch_judge_ask(ch_model *judge, const ch_judge_pair *p, int64_t n, unsigned char *same,
+                     double *margin, ch_err *e) CH_CHECK_RESULT;
 
 /* Wordings by a local model (greedy): one prompt with the list asked for, parsed and filtered. */
 typedef struct {

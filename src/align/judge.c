@@ -19,48 +19,53 @@ static char *same_question(const ch_judge_pair *p, int swap)
     return q;
 }
 
-/* 1 same, 0 not (an empty answer), -1: ask. */
-static int without_asking(const ch_judge_pair *p)
+ch_code ch_judge_ask(ch_model *judge, const ch_judge_pair *p, int64_t n, unsigned char *same,
+                     double *margin, ch_err *e)
 {
-    char *a = ch_text_key(p->a), *b = ch_text_key(p->b);
-    int r = !*a || !*b ? 0 : strcmp(a, b) == 0 ? 1 : -1;
-    free(a);
-    free(b);
-    return r;
+    char **q = ch_new((size_t)(2 * n) + 1, sizeof *q);
+    double *vote = ch_new((size_t)(2 * n) + 1, sizeof *vote);
+    for (int64_t i = 0; i < 2 * n; i++)
+        q[i] = same_question(&p[i / 2], i % 2);
+    ch_gen_opts g = {.what = "judge"};
+    ch_code c = CH_OK;
+    if (n)
+        c = ch_ask(judge, (const char *const *)q, 2 * n, "Same", "Contradicted", &g, vote, e);
+    for (int64_t i = 0; i < n && c == CH_OK; i++) {
+        margin[i] = (vote[2 * i] + vote[2 * i + 1]) / 2;
+        same[i] = margin[i] > 0; /* NAN, a pair longer than the context: not the same */
+    }
+    for (int64_t i = 0; i < 2 * n; i++)
+        free(q[i]);
+    free(q);
+    free(vote);
+    return c;
 }
 
 ch_code ch_judge_same(ch_model *judge, const ch_judge_pair *p, int64_t n, unsigned char *same,
                       double *margin, ch_err *e)
 {
-    char **q = ch_new((size_t)(2 * n) + 1, sizeof *q);
-    int64_t *who = ch_new((size_t)n + 1, sizeof *who);
-    double *vote = ch_new((size_t)(2 * n) + 1, sizeof *vote);
-    int64_t k = 0;
+    int64_t *who = ch_new((size_t)n + 1, sizeof *who), k = 0;
+    ch_judge_pair *open = ch_new((size_t)n + 1, sizeof *open);
+    unsigned char *said = ch_new((size_t)n + 1, 1);
+    double *mean = ch_new((size_t)n + 1, sizeof *mean);
     for (int64_t i = 0; i < n; i++) {
-        int known = without_asking(&p[i]);
-        same[i] = known == 1;
+        same[i] = (unsigned char)ch_text_agree(p[i].a, p[i].b);
         if (margin)
             margin[i] = NAN;
-        if (known >= 0)
+        if (same[i] || ch_text_empty(p[i].a) || ch_text_empty(p[i].b))
             continue;
-        q[2 * k] = same_question(&p[i], 0);
-        q[2 * k + 1] = same_question(&p[i], 1);
+        open[k] = p[i];
         who[k++] = i;
     }
-    ch_gen_opts g = {.what = "judge"};
-    ch_code c = CH_OK;
-    if (k)
-        c = ch_ask(judge, (const char *const *)q, 2 * k, "Same", "Contradicted", &g, vote, e);
+    ch_code c = ch_judge_ask(judge, open, k, said, mean, e);
     for (int64_t i = 0; i < k && c == CH_OK; i++) {
-        double mean = (vote[2 * i] + vote[2 * i + 1]) / 2;
-        same[who[i]] = mean > 0; /* NAN, a pair longer than the context: not the same */
+        same[who[i]] = said[i];
         if (margin)
-            margin[who[i]] = mean;
+            margin[who[i]] = mean[i];
     }
-    for (int64_t i = 0; i < 2 * k; i++)
-        free(q[i]);
-    free(q);
     free(who);
-    free(vote);
+    free(open);
+    free(said);
+    free(mean);
     return c;
 }

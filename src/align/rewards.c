@@ -48,23 +48,10 @@ int ch_labels_closed(const ch_task *t)
 
 int ch_is_right(const ch_instance *item, const char *text)
 {
-    char *mine = ch_text_key(text);
     int hit = 0;
-    for (int64_t i = 0; i < item->n_outputs && !hit && *mine; i++) {
-        char *gold = ch_text_key(item->outputs[i]);
-        hit = strcmp(mine, gold) == 0;
-        free(gold);
-    }
-    free(mine);
+    for (int64_t i = 0; i < item->n_outputs && !hit; i++)
+        hit = ch_text_agree(text, item->outputs[i]);
     return hit;
-}
-
-static int is_empty(const char *text)
-{
-    char *mine = ch_text_key(text);
-    int empty = !*mine;
-    free(mine);
-    return empty;
 }
 
 static int is_label(const ch_task *t, const char *text)
@@ -193,7 +180,7 @@ static ch_code reward_self(ch_candidates *c, ch_model *m, const ch_split *s, con
         ch_candidate *a = &c->list[first[i]];
         if (ch_is_right(&s->list[a->task].task->items[a->item], a->text))
             a->reward = 2, a->why = WHY_EXACT;
-        else if (is_empty(a->text))
+        else if (ch_text_empty(a->text))
             a->reward = 0, a->why = WHY_EMPTY;
         else
             a->why = WHY_NOT_YET, who[k++] = first[i];
@@ -224,7 +211,7 @@ static void reward_reference(ch_candidate *a, const ch_split *s)
     const ch_task *t = s->list[a->task].task;
     if (ch_is_right(&t->items[a->item], a->text))
         a->reward = 2, a->why = WHY_EXACT;
-    else if (is_empty(a->text))
+    else if (ch_text_empty(a->text))
         a->reward = 0, a->why = WHY_EMPTY;
     else if (ch_labels_closed(t) && !is_label(t, a->text))
         a->reward = 0, a->why = WHY_NOT_LABEL;

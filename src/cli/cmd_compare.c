@@ -40,10 +40,15 @@ static void print_json(const ch_comparison *list, int64_t n)
 
 static void print_text(const ch_comparison *c)
 {
-    printf("A: %s\nB: %s\n%lld tasks, %lld inputs, %lld wordings; same answer: %s; 95 %% "
+    char *wordings = ch_wordings_text(c->n_wordings, c->most_wordings);
+    printf("A: %s\nB: %s\n%lld tasks, %lld inputs, %s; same answer: %s; 95 %% "
            "intervals, paired\n\n",
-           c->a, c->b, (long long)c->n_tasks, (long long)c->n_inputs, (long long)c->n_wordings,
-           c->sim);
+           c->a, c->b, (long long)c->n_tasks, (long long)c->n_inputs, wordings, c->sim);
+    free(wordings);
+    char *few = ch_interval_note(c->n_tasks);
+    if (few)
+        printf("note: %s\n\n", few);
+    free(few);
     if (c->labelled_a || c->labelled_b)
         printf("answers chosen among labels (generate.decode): A in %lld, B in %lld of %lld "
                "tasks%s\n\n",

@@ -60,13 +60,50 @@ void ch_intern_free(ch_intern *t)
     *t = (ch_intern){0};
 }
 
+/* Bytes of the white space or unseen character at s, 0 when it is neither: U+00A0, U+1680,
+ * U+2000..200F, U+2028, 2029, 202F, 205F, 2060, U+3000 and U+FEFF beside those of ASCII. */
+static size_t blank(const unsigned char *s)
+{
+    static const char wide[][4] = {"\xE1\x9A\x80", "\xE2\x80\xA8", "\xE2\x80\xA9", "\xE2\x80\xAF",
+                                   "\xE2\x81\x9F", "\xE2\x81\xA0", "\xE3\x80\x80", "\xEF\xBB\xBF"};
+    if (*s == ' ' || (*s >= '\t' && *s <= '\r'))
+        return 1;
+    if (s[0] == 0xC2 && s[1] == 0xA0)
+        return 2;
+    if (s[0] == 0xE2 && s[1] == 0x80 && s[2] >= 0x80 && s[2] <= 0x8F)
+        return 3;
+    for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
+        if (!strncmp((const char *)s, wide[i], 3))
+            return 3;
+    return 0;
+}
+
+int ch_text_empty(const char *s)
+{
+    const unsigned char *p = (const unsigned char *)s;
+    for (size_t n; *p && (n = blank(p));)
+        p += n;
+    return !*p;
+}
+
 char *ch_text_key(const char *s)
 {
+    if (ch_text_empty(s))
+        return ch_dup("");
     char *key = ch_normalise(s);
     if (key[0])
         return key;
     free(key);
     return ch_trim(s);
+}
+
+int ch_text_agree(const char *a, const char *b)
+{
+    char *x = ch_text_key(a), *y = ch_text_key(b);
+    int agree = *x && !strcmp(x, y);
+    free(x);
+    free(y);
+    return agree;
 }
 
 int64_t ch_intern_key(ch_intern *t, const char *s)

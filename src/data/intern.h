@@ -1,4 +1,4 @@
-/* Numbers for texts, and the text under which two texts count as equal. */
+/* Numbers for texts, the text under which two texts count as equal, and what an empty one is. */
 #ifndef CH_DATA_INTERN_H
 #define CH_DATA_INTERN_H
 
@@ -18,8 +18,14 @@ int64_t ch_intern_add(ch_intern *t, const char *text);
 int64_t ch_intern_find(const ch_intern *t, const char *text);
 void ch_intern_free(ch_intern *t);
 
-/* ch_normalise(s); when nothing is left of s by that ("?"), s with its ends trimmed. New string. */
+/* "" when s is empty (see below), else ch_normalise(s); when nothing is left of s by that ("?"), s
+ * with its ends trimmed. New string. */
 char *ch_text_key(const char *s);
+/* 1 when s is empty: nothing in it but white space and characters that are not seen. */
+int ch_text_empty(const char *s);
+/* 1 when two answers say the same: equal under ch_text_key, and neither is empty. An empty answer
+ * agrees with nothing, not with another empty one either. */
+int ch_text_agree(const char *a, const char *b);
 /* ch_intern_add of ch_text_key(s). */
 int64_t ch_intern_key(ch_intern *t, const char *s);
 

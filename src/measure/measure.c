@@ -11,7 +11,8 @@
 #include "base/utf8.h"
 #include "measure/rows.h"
 
-enum { DEFAULT_RESAMPLES = 1000, SHOWN_BYTES = 40 };
+enum { DEFAULT_RESAMPLES = 1000, NAMED_TASKS = 3 };
+static const double ROUNDING = 1e-12; /* more than any sum of shares here is off by */
 
 const ch_metric ch_metrics[CH_M_COUNT] = {
     [CH_M_CR] = {"cr", "CR", 1, 1},
@@ -28,6 +29,7 @@ const ch_metric ch_metrics[CH_M_COUNT] = {
     [CH_M_STOP] = {"stop", "ended by itself", 1, 1},
     [CH_M_TOP] = {"top", "most frequent answer", 1, -1},
     [CH_M_TOP_GOLD] = {"top_gold", "most frequent gold", 1, -1},
+    [CH_M_EMPTY] = {"empty", "empty answers", 1, 0},
 };
 
 static int over_tasks(int metric)
@@ -121,8 +123,8 @@ static void metrics_less(ch_rows *base, ch_rows *p, const sample *s, double out[
     metrics_of(p, s, out);
     if (base)
         metrics_of(base, s, less);
-    for (int m = 0; m < CH_M_COUNT; m++)
-        out[m] -= less[m];
+    for (int m = 0; base && m < CH_M_COUNT; m++)
+        out[m] = fabs(out[m] - less[m]) < ROUNDING ? 0 : out[m] - less[m];
 }
 
 /* base, NULL or rows of the same tasks and cases, is resampled in step with p. */
@@ -144,8 +146,8 @@ static void bootstrap(ch_rows *base, ch_rows *p, int64_t resamples, uint64_t see
     for (int m = 0; m < CH_M_COUNT; m++) {
         double *v = seen + m * resamples;
         qsort(v, (size_t)resamples, sizeof *v, by_value);
-        out[m].low = quantile(v, resamples, 0.025);
-        out[m].high = quantile(v, resamples, 0.975);
+        out[m].low = fmin(out[m].value, quantile(v, resamples, 0.025));
+        out[m].high = fmax(out[m].value, quantile(v, resamples, 0.975));
     }
     free(seen);
     sample_free(&s);
@@ -165,32 +167,55 @@ static const char *top_answer(const ch_rows *p, const ch_task_rows *t)
     return t->answers.text[top];
 }
 
-static void sound_alarm(ch_measure *m, const ch_rows *p)
+static int by_excess(const void *a, const void *b)
 {
-    int64_t worst = -1;
-    double most = CH_COLLAPSE_EXCESS;
+    const ch_collapse *x = a, *y = b;
+    double u = x->share - x->gold, v = y->share - y->gold;
+    return u != v ? (u < v) - (u > v) : (x->task > y->task) - (x->task < y->task);
+}
+
+static void find_collapsed(ch_measure *m, const ch_rows *p)
+{
+    int64_t cap = 0;
     m->collapsed = m->all[CH_M_TOP].value - m->all[CH_M_TOP_GOLD].value > CH_COLLAPSE_EXCESS;
     for (int64_t k = 0; k < p->n_measured; k++) {
-        const double *row = m->by_task[p->measured[k]];
-        double excess = row[CH_M_TOP] - row[CH_M_TOP_GOLD];
-        m->n_collapsed += excess > CH_COLLAPSE_EXCESS;
-        if (excess > most) {
-            most = excess;
-            worst = p->measured[k];
-        }
+        int64_t t = p->measured[k];
+        ch_collapse c = {t, m->by_task[t][CH_M_TOP], m->by_task[t][CH_M_TOP_GOLD], ""};
+        if (c.share - c.gold <= CH_COLLAPSE_EXCESS)
+            continue;
+        const char *text = top_answer(p, &p->task[t]);
+        size_t n = strlen(text), most = sizeof c.answer - 1;
+        memcpy(c.answer, text, n > most ? ch_utf8_whole(text, most) : n);
+        *CH_PUSH(m->collapse, m->n_collapsed, cap) = c;
     }
-    if (worst < 0)
-        return;
-    const char *text = top_answer(p, &p->task[worst]);
-    size_t n = strlen(text);
-    if (n > SHOWN_BYTES)
-        n = ch_utf8_whole(text, SHOWN_BYTES);
-    snprintf(
-        m->alarm, sizeof m->alarm,
-        "in %lld of %lld tasks one answer is given far too often, in the worst \"%.*s\": it is "
-        "%.0f %% of all answers, where the most frequent right answer is %.0f %%",
-        (long long)m->n_collapsed, (long long)p->n_measured, (int)n, text,
-        100 * m->by_task[worst][CH_M_TOP], 100 * m->by_task[worst][CH_M_TOP_GOLD]);
+    if (m->n_collapsed)
+        qsort(m->collapse, (size_t)m->n_collapsed, sizeof *m->collapse, by_excess);
+}
+
+/* The worst tasks by name; all of them stand in m->collapse. */
+static void sound_alarm(ch_measure *m, const char *const *names)
+{
+    ch_str b = {0};
+    ch_str_addf(&b, "in %lld of %lld tasks one answer is given far too often: ",
+                (long long)m->n_collapsed, (long long)m->n_measured);
+    for (int64_t k = 0; k < m->n_collapsed && k < NAMED_TASKS; k++) {
+        const ch_collapse *c = &m->collapse[k];
+        char *name = names ? ch_dup(names[c->task]) : ch_fmt("task %lld", (long long)c->task);
+        name[ch_utf8_whole(name, strnlen(name, sizeof c->answer))] = 0;
+        ch_str_addf(&b, "%sin %s ", k ? "; " : "", name);
+        if (c->answer[0])
+            ch_str_addf(&b, "\"%s\"", c->answer);
+        else
+            ch_str_add(&b, "an empty one");
+        ch_str_addf(&b, " is %.0f %% of all answers, where the most frequent right answer is %.0f %%",
+                    100 * c->share, 100 * c->gold);
+        free(name);
+    }
+    if (m->n_collapsed > NAMED_TASKS)
+        ch_str_addf(&b, "; and %lld more", (long long)(m->n_collapsed - NAMED_TASKS));
+    if (m->n_collapsed)
+        snprintf(m->alarm, sizeof m->alarm, "%s", ch_str_get(&b));
+    ch_str_free(&b);
 }
 
 /* ------------------------------------------------------------------ entry points */
@@ -206,7 +231,7 @@ static ch_code count_resamples(int64_t *resamples, ch_err *e)
 }
 
 ch_code ch_measure_make(ch_measure *m, const ch_case *cases, int64_t n, int64_t n_tasks,
-                        int64_t resamples, uint64_t seed, ch_err *e)
+                        const char *const *names, int64_t resamples, uint64_t seed, ch_err *e)
 {
     ch_rows p;
     *m = (ch_measure){0};
@@ -229,7 +254,8 @@ ch_code ch_measure_make(ch_measure *m, const ch_case *cases, int64_t n, int64_t 
     }
     sample_free(&s);
     bootstrap(NULL, &p, resamples, seed, m->all);
-    sound_alarm(m, &p);
+    find_collapsed(m, &p);
+    sound_alarm(m, names);
     ch_rows_release(&p);
     return CH_OK;
 }
@@ -237,6 +263,7 @@ ch_code ch_measure_make(ch_measure *m, const ch_case *cases, int64_t n, int64_t 
 void ch_measure_release(ch_measure *m)
 {
     free(m->by_task);
+    free(m->collapse);
     *m = (ch_measure){0};
 }
 

@@ -18,8 +18,12 @@ typedef struct {
     const int *n_tokens;       /* n */
 } ch_case;
 
+/* What holds of every kind of task, closed or free, written or chosen, and of rewards too: an empty
+ * answer (ch_text_empty) is never right and agrees with no other answer, not with an empty one
+ * either; each is a cluster of its own. CH_M_EMPTY counts them. */
+
 /* sim by normalised exact match; an answer of which normalising leaves nothing ("?") is compared as
- * it is, white space at its ends aside. out: n x n. */
+ * it is, white space at its ends aside. out: n x n, 1 on the diagonal. */
 void ch_same_exact(const char *const *answers, int64_t n, unsigned char *out);
 
 /* CR [P]: pairs that agree / all pairs. n >= 2. */
@@ -27,7 +31,7 @@ double ch_cr(const unsigned char *same, int64_t n);
 /* MCR [P, algorithm C]: one pass, each answer joins the first cluster whose FIRST member it agrees
  * with. */
 double ch_mcr(const unsigned char *same, int64_t n);
-/* 1 when the answer equals a gold one, compared as in ch_same_exact; an empty answer never does. */
+/* 1 when the answer equals a gold one, compared as in ch_same_exact. */
 int ch_exact(const char *answer, const char *const *gold, int64_t n_gold);
 
 /* ROUGE F-measures equal to Google's rouge_score 0.1.2 with use_stemmer=True: lower case,
@@ -55,6 +59,7 @@ enum {
     CH_M_STOP,     /* answers that ended by themselves */
     CH_M_TOP,      /* share of a task's most frequent answer, mean over tasks */
     CH_M_TOP_GOLD, /* the same of the first gold answers */
+    CH_M_EMPTY,    /* answers that are empty */
     CH_M_COUNT
 };
 typedef struct {
@@ -67,6 +72,13 @@ extern const ch_metric ch_metrics[CH_M_COUNT];
 /* A task is called collapsed when its most frequent answer's share exceeds that of gold's by more.
  */
 #define CH_COLLAPSE_EXCESS 0.25
+enum { CH_ALARM_BYTES = 640 };
+
+typedef struct {
+    int64_t task;
+    double share, gold; /* of its most frequent answer, and of the most frequent right one */
+    char answer[48];    /* that answer, or its beginning; "" when it is empty */
+} ch_collapse;
 
 typedef struct {
     ch_stat all[CH_M_COUNT];
@@ -78,21 +90,27 @@ typedef struct {
     double (*by_task)[CH_M_COUNT]; /* a row of NaN for a task without cases */
     /* The collapse alarm: a model that says one word to everything has CR 1 and is worthless. */
     int collapsed;       /* 1: the excess is above that in the mean over tasks */
-    int64_t n_collapsed; /* tasks in which it is */
-    char alarm[256];     /* in words, naming the worst task's answer; "" when n_collapsed is 0 */
+    ch_collapse *collapse; /* n_collapsed tasks in which it is, the worst first */
+    int64_t n_collapsed;
+    char alarm[CH_ALARM_BYTES]; /* in words, naming tasks and answers; "" when n_collapsed is 0 */
 } ch_measure;
 
-/* Means are over cases unless the list above says over tasks. All cases of a task have the same
- * wordings in the same order. resamples: 1000 when 0. Intervals: tasks are drawn with replacement,
- * then cases within each drawn task; with one task its cases alone; 2.5 and 97.5 percentiles.
- * Resample r uses stream r of the seed. Errors: no cases (CH_EEMPTY); fewer than two wordings,
- * wordings that differ within a task, a task out of range, no gold (CH_EUSER). */
+/* Means are over cases unless the list above says over tasks; a case counts once, under however
+ * many wordings it was asked. All cases of a task have the same wordings in the same order, tasks
+ * may differ in number. resamples: 1000 when 0. Intervals: tasks are drawn with replacement, then
+ * cases within each drawn task; with one task its cases alone; 2.5 and 97.5 percentiles, widened to
+ * hold the value where resampling is biased (a worst wording of few inputs). Resample r uses stream
+ * r of the seed. names: n_tasks for the alarm, NULL: they are called by number. Errors: no cases
+ * (CH_EEMPTY); fewer than two wordings, wordings that differ within a task, a task out of range, no
+ * gold (CH_EUSER). */
 ch_code ch_measure_make(ch_measure *m, const ch_case *cases, int64_t n, int64_t n_tasks,
-                        int64_t resamples, uint64_t seed, ch_err *e) CH_CHECK_RESULT;
+                        const char *const *names, int64_t resamples, uint64_t seed,
+                        ch_err *e) CH_CHECK_RESULT;
 void ch_measure_release(ch_measure *m);
 
 /* b - a on the same cases (same tasks, wordings and gold in the same order, else CH_EUSER),
- * resampled in pairs by task and then input; for every metric. */
+ * resampled in pairs by task and then input; for every metric. A distance that only the rounding of
+ * sums makes (below 1e-12) is 0, so that it is neither better nor worse. */
 ch_code ch_measure_diff(ch_stat diff[CH_M_COUNT], const ch_case *a, const ch_case *b, int64_t n,
                         int64_t n_tasks, int64_t resamples, uint64_t seed,
                         ch_err *e) CH_CHECK_RESULT;

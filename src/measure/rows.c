@@ -45,6 +45,7 @@ static void fill_row(ch_row *r, const ch_case *c, ch_task_rows *t)
     for (int64_t k = 0; k < c->n; k++) {
         r->right[k] = (unsigned char)ch_exact(c->answers[k], c->gold, c->n_gold);
         r->answer[k] = ch_intern_key(&t->answers, c->answers[k]);
+        mean[CH_M_EMPTY] += ch_text_empty(c->answers[k]);
         all &= r->right[k];
         mean[CH_M_ACC] += r->right[k];
         mean[CH_M_ROUGE1] += ch_rouge1(c->answers[k], c->gold, c->n_gold);

@@ -10,7 +10,7 @@ void ch_same_exact(const char *const *answers, int64_t n, unsigned char *out)
     ch_intern seen = {0};
     int64_t *id = ch_new((size_t)n + 1, sizeof *id);
     for (int64_t i = 0; i < n; i++)
-        id[i] = ch_intern_key(&seen, answers[i]);
+        id[i] = ch_text_empty(answers[i]) ? -1 - i : ch_intern_key(&seen, answers[i]);
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < n; j++)
             out[i * n + j] = id[i] == id[j];
@@ -49,13 +49,8 @@ double ch_mcr(const unsigned char *same, int64_t n)
 
 int ch_exact(const char *answer, const char *const *gold, int64_t n_gold)
 {
-    char *key = ch_text_key(answer);
     int hit = 0;
-    for (int64_t k = 0; k < n_gold && !hit && key[0]; k++) {
-        char *want = ch_text_key(gold[k]);
-        hit = !strcmp(key, want);
-        free(want);
-    }
-    free(key);
+    for (int64_t k = 0; k < n_gold && !hit; k++)
+        hit = ch_text_agree(answer, gold[k]);
     return hit;
 }

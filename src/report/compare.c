@@ -53,29 +53,25 @@ static ch_code measure_side(side *s, int as_in_run, int64_t resamples, uint64_t 
         CH_TRY(ch_cases_read(&s->cases, &s->replies, s->same, e));
     else
         CH_TRY(ch_cases_make(&s->cases, &s->replies, CH_SIM_EXACT, NULL, e));
-    return ch_measure_make(&s->measure, s->cases.list, s->cases.n, s->cases.n_tasks, resamples,
-                           seed, e);
+    return ch_measure_make(&s->measure, s->cases.list, s->cases.n, s->cases.n_tasks,
+                           s->cases.names, resamples, seed, e);
 }
 
 static ch_code check_pairs(const side *a, const side *b, ch_err *e)
 {
     const ch_replies *x = &a->replies, *y = &b->replies;
-    if (x->n != y->n || x->n_wordings != y->n_wordings)
+    if (x->n != y->n || x->n_cases != y->n_cases)
         return ch_fail(e, CH_EUSER,
-                       "%s has %lld answers to %lld wordings, %s has %lld to %lld; the same "
+                       "%s has %lld answers to %lld inputs, %s has %lld to %lld; the same "
                        "questions are wanted",
-                       a->path, (long long)x->n, (long long)x->n_wordings, b->path, (long long)y->n,
-                       (long long)y->n_wordings);
-    for (int64_t i = 0; i < x->n; i++)
-        if (strcmp(x->list[i].task, y->list[i].task) ||
-            strcmp(x->list[i].input, y->list[i].input) ||
-            strcmp(x->list[i].wording, y->list[i].wording))
-            return ch_fail(
-                e, CH_EUSER,
-                "%s and %s: line %lld asks different questions; a paired comparison needs "
-                "the same, in the same order",
-                a->path, b->path, (long long)i + 1);
-    return CH_OK;
+                       a->path, (long long)x->n, (long long)x->n_cases, b->path, (long long)y->n,
+                       (long long)y->n_cases);
+    return ch_replies_alike(x, y)
+               ? CH_OK
+               : ch_fail(e, CH_EUSER,
+                         "%s and %s: ask different questions; a paired comparison needs the same "
+                         "tasks, inputs and wordings, in the same order",
+                         a->path, b->path);
 }
 
 static ch_code compare_two(ch_comparison *c, const char *a, const char *b, int64_t resamples,
@@ -103,7 +99,8 @@ static ch_code compare_two(ch_comparison *c, const char *a, const char *b, int64
         c->sim = as_in_run ? "as in their runs" : "exact";
         c->n_tasks = l.cases.n_tasks;
         c->n_inputs = l.cases.n;
-        c->n_wordings = l.replies.n_wordings;
+        c->n_wordings = l.measure.n_wordings;
+        c->most_wordings = l.measure.most_wordings;
         c->labelled_a = ch_replies_labelled(&l.replies, NULL);
         c->labelled_b = ch_replies_labelled(&r.replies, NULL);
     }

@@ -69,12 +69,9 @@ static ch_code check_same_cases(const ch_found *f, const ch_found_arm *a, const 
                                 ch_err *e)
 {
     const ch_replies *x = &f->arms[0].replies, *y = &a->replies;
-    int same = x->n == y->n && x->n_wordings == y->n_wordings;
+    int same = ch_replies_alike(x, y);
     for (int64_t i = 0; same && i < x->n; i++)
-        same = !strcmp(x->list[i].task, y->list[i].task) &&
-               !strcmp(x->list[i].input, y->list[i].input) &&
-               !strcmp(x->list[i].wording, y->list[i].wording) &&
-               x->list[i].labelled == y->list[i].labelled;
+        same = x->list[i].labelled == y->list[i].labelled;
     return same ? CH_OK
                 : ch_fail(e, CH_EUSER,
                           "%s: answers other inputs than the base model did, or chooses them in "
@@ -104,7 +101,7 @@ static ch_code read_arm(ch_found *f, int64_t arm, int *there, ch_err *e)
             c = ch_found_curve(&a->curve, log, e);
         if (c == CH_OK)
             c = ch_measure_make(&a->measure, a->cases.list, a->cases.n, a->cases.n_tasks,
-                                f->recipe.measure.resamples, f->seed, e);
+                                a->cases.names, f->recipe.measure.resamples, f->seed, e);
     }
     free(dir);
     free(answers);
@@ -149,6 +146,21 @@ static ch_code read_arms(ch_found *f, ch_err *e)
     return CH_OK;
 }
 
+/* How the judge did on closed tasks with this arm's answers. */
+static ch_verdicts verdicts_of(const ch_found *f, int64_t i)
+{
+    char *dir = ch_path(f->dir, f->recipe.arms[f->arms[i].arm].name);
+    json_t *v = f->sim_free ? ch_stage_result_at(dir, "judge") : NULL;
+    const ch_verdicts out = {
+        .n_same = json_integer_value(json_object_get(v, "same")),
+        .right_same = json_integer_value(json_object_get(v, "right_on_same")),
+        .n_differ = json_integer_value(json_object_get(v, "different")),
+        .right_differ = json_integer_value(json_object_get(v, "right_on_different"))};
+    json_decref(v);
+    free(dir);
+    return out;
+}
+
 static void fill_arms(ch_found *f)
 {
     f->report_arms = ch_new((size_t)f->n_arms, sizeof *f->report_arms);
@@ -161,7 +173,8 @@ static void fill_arms(ch_found *f)
                              .measure = a->measure,
                              .has_diff = i > 0,
                              .versus = a->versus >= 0 ? f->arms[a->versus].title : NULL,
-                             .curve = a->curve};
+                             .curve = a->curve,
+                             .judge = verdicts_of(f, i)};
         memcpy(r->diff, a->diff, sizeof r->diff);
         memcpy(r->versus_diff, a->versus_diff, sizeof r->versus_diff);
     }
@@ -171,11 +184,10 @@ static void fill_sim(ch_found *f)
 {
     const ch_cases *c = &f->arms[0].cases;
     int judged = 0, exact = 0;
-    f->tasks = ch_new((size_t)c->n_tasks, sizeof *f->tasks);
+    f->tasks = ch_report_tasks(c);
     for (int64_t t = 0; t < c->n_tasks; t++) {
-        f->tasks[t] = (ch_report_task){c->task[t], c->judged[t] ? "judge" : "exact"};
-        judged |= c->judged[t];
-        exact |= !c->judged[t];
+        judged |= c->task[t].judged;
+        exact |= !c->task[t].judged;
     }
     const char *who = f->recipe.measure.judge;
     int base = !strcmp(who, "base");
@@ -185,17 +197,13 @@ static void fill_sim(ch_found *f)
     f->data.sim_closed = exact ? "exact match after normalising" : NULL;
     f->data.sim_free = f->sim_free;
     char *dir = ch_path(f->dir, "base");
-    json_t *v = judged ? ch_stage_result_at(dir, "judge") : NULL;
-    f->data.judge_n = json_integer_value(json_object_get(v, "pairs"));
-    f->data.judge_agreement = json_number_value(json_object_get(v, "agreement"));
-    json_decref(v);
-    v = ch_stage_result_at(dir, "answers");
-    int64_t dropped = json_integer_value(json_object_get(v, "dropped_inputs"));
+    json_t *v = ch_stage_result_at(dir, "answers");
+    char *dropped = ch_dropped_note(json_integer_value(json_object_get(v, "dropped_inputs")),
+                                    json_string_value(json_object_get(v, "dropped")));
     json_decref(v);
     free(dir);
     if (dropped)
-        warn(f, ch_fmt("%lld test inputs did not fit into the model's context and were left out.",
-                       (long long)dropped));
+        warn(f, dropped);
     if (judged && base)
         warn(f, ch_dup("On free-form tasks the untrained base model says which answers mean the "
                        "same, also of its own "
@@ -205,8 +213,8 @@ static void fill_sim(ch_found *f)
 static void fill(ch_found *f)
 {
     const ch_found_arm *a = &f->arms[0];
-    fill_arms(f);
     fill_sim(f);
+    fill_arms(f);
     ch_found_examples(f);
     ch_found_notes(f);
     ch_report_data *d = &f->data;
@@ -222,7 +230,8 @@ static void fill(ch_found *f)
     d->split = f->split;
     d->n_tasks = a->cases.n_tasks;
     d->n_inputs = a->cases.n;
-    d->n_wordings = a->replies.n_wordings;
+    d->n_wordings = a->measure.n_wordings;
+    d->most_wordings = a->measure.most_wordings;
     d->tasks = f->tasks;
     d->arms = f->report_arms;
     d->n_arms = f->n_arms;

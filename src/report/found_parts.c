@@ -129,58 +129,65 @@ void ch_found_notes(ch_found *f)
     d->notes = (const char *const *)f->notes;
 }
 
-/* MCR's clusters: each answer joins the first whose first member it agrees with. */
-static void add_answers(ch_report_answer *out, const ch_replies *r, const ch_cases *c, int64_t k)
+ch_report_task *ch_report_tasks(const ch_cases *c)
+{
+    ch_report_task *list = ch_new((size_t)c->n_tasks, sizeof *list);
+    for (int64_t t = 0; t < c->n_tasks; t++)
+        list[t] = (ch_report_task){c->task[t].name, c->task[t].judged ? "judge" : "exact",
+                                   c->task[t].n_inputs, c->task[t].n_wordings};
+    return list;
+}
+
+/* MCR's clusters: each answer joins the first whose first member it agrees with. New array. */
+static ch_report_answer *answers_to(const ch_replies *r, const ch_cases *c, int64_t k)
 {
     const ch_case *it = &c->list[k];
-    int64_t n_groups = 0, first[1024];
+    const ch_reply *y = ch_replies_case(r, k);
+    ch_report_answer *out = ch_new((size_t)it->n, sizeof *out);
+    int64_t n_groups = 0, *first = ch_new((size_t)it->n, sizeof *first);
     for (int64_t i = 0; i < it->n; i++) {
         int64_t g = 0;
         while (g < n_groups && !it->same[i * it->n + first[g]])
             g++;
-        if (g == n_groups && n_groups < 1024)
+        if (g == n_groups)
             first[n_groups++] = i;
-        const ch_reply *y = &r->list[k * r->n_wordings + i];
-        out[i] = (ch_report_answer){y->answer, y->exact, g};
+        out[i] = (ch_report_answer){y[i].answer, y[i].exact, g};
     }
+    free(first);
+    return out;
 }
 
 static void add_example(ch_found *f, int64_t k)
 {
     const ch_found_arm *a = &f->arms[0], *b = f->main_arm ? &f->arms[f->main_arm] : NULL;
-    int64_t n = a->replies.n_wordings;
-    const ch_reply *y = &a->replies.list[k * n];
+    int64_t n = a->cases.list[k].n;
+    const ch_reply *y = ch_replies_case(&a->replies, k);
     const char **wordings = ch_new((size_t)n, sizeof *wordings);
-    ch_report_answer *before = ch_new((size_t)n, sizeof *before), *after = NULL;
     for (int64_t i = 0; i < n; i++)
         wordings[i] = y[i].wording;
-    add_answers(before, &a->replies, &a->cases, k);
-    if (b) {
-        after = ch_new((size_t)n, sizeof *after);
-        add_answers(after, &b->replies, &b->cases, k);
-    }
-    f->examples[f->n_examples++] = (ch_report_example){.task = y->task,
-                                                       .input = y->input,
-                                                       .gold = y->gold[0],
-                                                       .n = n,
-                                                       .wordings = wordings,
-                                                       .before = before,
-                                                       .after = after};
+    f->examples[f->n_examples++] =
+        (ch_report_example){.task = y->task,
+                            .input = y->input,
+                            .gold = y->gold[0],
+                            .n = n,
+                            .wordings = wordings,
+                            .before = answers_to(&a->replies, &a->cases, k),
+                            .after = b ? answers_to(&b->replies, &b->cases, k) : NULL};
 }
 
 void ch_found_examples(ch_found *f)
 {
     enum { MOST = 12 };
     const ch_cases *c = &f->arms[0].cases;
+    unsigned char *shown = ch_new((size_t)c->n_tasks, 1);
     f->examples = ch_new(MOST, sizeof *f->examples);
-    int64_t shown = -1;
     for (int64_t k = 0; k < c->n && f->n_examples < MOST; k++) {
-        int64_t n = c->list[k].n;
-        if (c->list[k].task == shown || n > 1024 || ch_cr(c->list[k].same, n) >= 1)
+        if (shown[c->list[k].task] || ch_cr(c->list[k].same, c->list[k].n) >= 1)
             continue;
-        shown = c->list[k].task;
+        shown[c->list[k].task] = 1;
         add_example(f, k);
     }
+    free(shown);
 }
 
 void ch_found_examples_release(ch_found *f)

@@ -14,6 +14,8 @@ char *ch_found_about(const ch_recipe *r, const ch_arm *a);
 /* The found arm that f->arms[i] is best compared with, beside the base: its control, else what it
  * started from. */
 int64_t ch_found_versus(const ch_found *f, int64_t i);
+/* The tasks as a report shows them; borrows from c. New array. */
+ch_report_task *ch_report_tasks(const ch_cases *c);
 /* What a reader must know of how the arms were made; sets f->notes and those of f->data. */
 void ch_found_notes(ch_found *f);
 

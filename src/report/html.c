@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "report/notes.h"
 #include "base/utf8.h"
 
 void ch_html_text(ch_str *b, const char *s)
@@ -166,11 +167,15 @@ static void add_warnings(ch_str *b, const ch_report_data *d)
 
 static void add_notes(ch_str *b, const ch_report_data *d)
 {
-    for (int64_t i = 0; i < d->n_notes; i++) {
+    char **list;
+    int64_t n = ch_report_notes(d, &list);
+    for (int64_t i = 0; i < n; i++) {
         ch_str_add(b, "<p class=\"sub\"><b>Note:</b> ");
-        ch_html_text(b, d->notes[i]);
+        ch_html_text(b, list[i]);
         ch_str_add(b, "</p>\n");
+        free(list[i]);
     }
+    free(list);
 }
 
 static void add_head(ch_str *b, const ch_report_data *d)

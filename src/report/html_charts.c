@@ -305,6 +305,22 @@ static void add_task_cell(ch_str *b, const ch_report_data *d, int64_t t, int met
     ch_str_add(b, "</div></div></td>");
 }
 
+/* What sets a task apart: its own number of wordings, and arms that collapsed in it. */
+static void add_task_notes(ch_str *b, const ch_report_data *d, int64_t t)
+{
+    if (d->n_wordings < d->most_wordings)
+        ch_str_addf(b, "<span class=\"desc\">%lld inputs, %lld wordings</span>",
+                    (long long)d->tasks[t].n_inputs, (long long)d->tasks[t].n_wordings);
+    for (int64_t i = 0; i < d->n_arms; i++) {
+        const double *m = d->arms[i].measure.by_task[t];
+        if (m[CH_M_TOP] - m[CH_M_TOP_GOLD] <= CH_COLLAPSE_EXCESS)
+            continue;
+        ch_str_add(b, "<span class=\"desc\"><b>collapsed</b>: ");
+        ch_html_text(b, d->arms[i].name);
+        ch_str_addf(b, " gives one answer %.0f %% of the time</span>", 100 * m[CH_M_TOP]);
+    }
+}
+
 void ch_html_tasks(ch_str *b, const ch_report_data *d)
 {
     static const char key[] =
@@ -323,6 +339,7 @@ void ch_html_tasks(ch_str *b, const ch_report_data *d)
             ch_html_text(b, d->tasks[t].sim);
             ch_str_add(b, "</span>");
         }
+        add_task_notes(b, d, t);
         ch_str_add(b, "</th>");
         add_task_cell(b, d, t, CH_M_CR, "Consistency (CR)");
         add_task_cell(b, d, t, CH_M_ACC, "Accuracy");

@@ -1,4 +1,5 @@
 /* The tables and the words of the HTML page. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "report/html.h"
@@ -187,7 +188,8 @@ void ch_html_terms(ch_str *b)
         [CH_M_TOP] = "how often the model's most frequent answer comes, mean over tasks",
         [CH_M_TOP_GOLD] =
             "how often the most frequent right answer comes; far below the model's own "
-            "figure means collapse"};
+            "figure means collapse",
+        [CH_M_EMPTY] = "answers without any text; they are never right and agree with nothing"};
     ch_html_section(b, "What the words mean", NULL);
     ch_str_add(
         b,
@@ -213,8 +215,10 @@ static void add_fact(ch_str *b, const char *name, const char *value, int code)
 
 static void add_numbers(ch_str *b, const ch_report_data *d)
 {
-    ch_str_addf(b, "<dt>Size</dt><dd>%lld tasks, %lld inputs, %lld wordings an input</dd>\n",
-                (long long)d->n_tasks, (long long)d->n_inputs, (long long)d->n_wordings);
+    char *wordings = ch_wordings_text(d->n_wordings, d->most_wordings);
+    ch_str_addf(b, "<dt>Size</dt><dd>%lld tasks, %lld inputs, %s an input</dd>\n",
+                (long long)d->n_tasks, (long long)d->n_inputs, wordings);
+    free(wordings);
     ch_str_addf(
         b,
         "<dt>Intervals</dt><dd>95 %% bootstrap, %lld resamples by task and then input, seed %llu; "
@@ -229,12 +233,6 @@ static void add_numbers(ch_str *b, const ch_report_data *d)
     ch_str_add(b, "<dt>ROUGE</dt><dd>rouge_score-compatible, stemmed, best over references</dd>\n");
     ch_str_addf(b, "<dt>Dropped</dt><dd>%lld wordings, %lld rows</dd>\n",
                 (long long)d->dropped_wordings, (long long)d->dropped_rows);
-    if (d->judge_n > 0)
-        ch_str_addf(
-            b,
-            "<dt>Judge against exact match</dt><dd>agree on %.1f %% of %lld pairs of answers to "
-            "closed tasks</dd>\n",
-            100 * d->judge_agreement, (long long)d->judge_n);
 }
 
 void ch_html_measured(ch_str *b, const ch_report_data *d)

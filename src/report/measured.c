@@ -5,9 +5,12 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "report/found_parts.h"
 #include "survey/cases.h"
 #include "survey/judge_check.h"
 #include "survey/survey.h"
+
+enum { JUDGE_CHECK_PAIRS = 200 };
 
 struct ch_measured {
     ch_tasks tasks;
@@ -35,7 +38,7 @@ static ch_code same(ch_measured *x, const ch_recipe *r, ch_device *d, ch_model *
         CH_TRY(ch_model_load(&judge, r->measure.judge, d, e));
     ch_code c = ch_cases_make(&x->cases, &x->replies, sim, judge, e);
     if (c == CH_OK && judged)
-        c = ch_judge_check(&x->replies, judge, 200, &x->data.judge_n, &x->data.judge_agreement, e);
+        c = ch_judge_check(&x->replies, judge, JUDGE_CHECK_PAIRS, &x->arm.judge, e);
     if (c == CH_OK && judged)
         x->sim_free = ch_fmt("judge %s%s: Same or Contradicted, by log-probability, both orders",
                              ch_model_name(judge), own ? " (the measured model itself)" : "");
@@ -62,11 +65,10 @@ static ch_code collect(ch_measured *x, const ch_recipe *r, ch_device *d, ch_mode
     CH_TRY(ch_replies_make(&x->replies, m, &x->split, &how, e));
     if (x->replies.n_dropped)
         x->warnings[x->data.n_warnings++] =
-            ch_fmt("%lld inputs did not fit into the model's context and were left out.",
-                   (long long)x->replies.n_dropped);
+            ch_dropped_note(x->replies.n_dropped, x->replies.dropped);
     CH_TRY(same(x, r, d, m, e));
     return ch_measure_make(&x->arm.measure, x->cases.list, x->cases.n, x->cases.n_tasks,
-                           r->measure.resamples, (uint64_t)r->seed, e);
+                           x->cases.names, r->measure.resamples, (uint64_t)r->seed, e);
 }
 
 static void fill(ch_measured *x, const ch_recipe *r, const ch_model *m)
@@ -75,11 +77,9 @@ static void fill(ch_measured *x, const ch_recipe *r, const ch_model *m)
     x->hash = ch_model_hash(m);
     x->name = ch_dup(ch_model_name(m));
     x->title = ch_fmt("Consistency of %s", x->name);
-    x->kinds = ch_new((size_t)x->cases.n_tasks, sizeof *x->kinds);
-    for (int64_t t = 0; t < x->cases.n_tasks; t++) {
-        x->kinds[t] = (ch_report_task){x->cases.task[t], x->cases.judged[t] ? "judge" : "exact"};
-        exact |= !x->cases.judged[t];
-    }
+    x->kinds = ch_report_tasks(&x->cases);
+    for (int64_t t = 0; t < x->cases.n_tasks; t++)
+        exact |= !x->cases.task[t].judged;
     for (int64_t i = 0; i < x->tasks.n; i++)
         x->data.dropped_wordings += x->tasks.list[i].n_dropped_wordings;
     x->seed = (uint64_t)r->seed;
@@ -99,7 +99,8 @@ static void fill(ch_measured *x, const ch_recipe *r, const ch_model *m)
     d->sim_free = x->sim_free;
     d->n_tasks = x->cases.n_tasks;
     d->n_inputs = x->cases.n;
-    d->n_wordings = x->replies.n_wordings;
+    d->n_wordings = x->arm.measure.n_wordings;
+    d->most_wordings = x->arm.measure.most_wordings;
     d->tasks = x->kinds;
     d->arms = &x->arm;
     d->n_arms = 1;

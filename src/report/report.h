@@ -10,11 +10,13 @@
 #include <stdio.h>
 
 #include "base/err.h"
+#include "measure/kappa.h"
 #include "measure/measure.h"
 
 typedef struct {
     const char *name; /* unique within a report */
     const char *sim;  /* how answers were compared: "exact" or "judge" */
+    int64_t n_inputs, n_wordings; /* wordings an input */
 } ch_report_task;
 
 /* Losses by update; train and dev have their own steps, each rising. Every loss is finite. */
@@ -36,6 +38,7 @@ typedef struct {
     const char *versus; /* name of another arm, such as the control; absent: versus_diff is unset */
     ch_stat versus_diff[CH_M_COUNT]; /* this arm - versus, paired */
     ch_report_curve curve;           /* n_train and n_dev 0: not trained */
+    ch_verdicts judge; /* pairs with a known verdict, of this arm's answers; all 0: not asked */
 } ch_report_arm;
 
 /* One answer under one wording. Answers of one model to one input that mean the same have equal
@@ -68,7 +71,8 @@ typedef struct {
     const char *sim_closed; /* "exact match after normalising"; absent when no task is closed */
     const char *sim_free;   /* "judge SmolLM2.gguf, Same or Contradicted, both orders" */
 
-    int64_t n_tasks, n_inputs, n_wordings; /* inputs: over all tasks; wordings: an input */
+    int64_t n_tasks, n_inputs; /* inputs: over all tasks */
+    int64_t n_wordings, most_wordings; /* an input: the fewest and the most that a task has */
     const ch_report_task *tasks;
 
     const ch_report_arm *arms; /* n_arms >= 1, the first is what the others are compared to */
@@ -83,8 +87,6 @@ typedef struct {
     const char *const *notes; /* n_notes sentences: what was done in another way than is usual */
     int64_t n_notes;
     int64_t dropped_wordings, dropped_rows;
-    int64_t judge_n;        /* pairs of answers judged on closed tasks; 0: not asked */
-    double judge_agreement; /* share of these where judge and exact match agree */
 
     void *owned; /* of a report read back: its reader's */
 } ch_report_data;
@@ -100,6 +102,11 @@ ch_code ch_report_check(const ch_report_data *d, ch_err *e) CH_CHECK_RESULT;
  * to the first arm and to the named other arm, and whether their intervals hold 0. d has passed
  * ch_report_check. */
 char *ch_report_headline(const ch_report_data *d);
+
+/* "8 wordings", "4 to 16 wordings". New string. */
+char *ch_wordings_text(int64_t fewest, int64_t most);
+/* What intervals from so few tasks are worth, as a sentence; NULL from 10 tasks on. New string. */
+char *ch_interval_note(int64_t n_tasks);
 
 /* The arm that pictures and headline call "after". */
 int64_t ch_report_main_arm(const ch_report_data *d);

@@ -53,17 +53,31 @@ static ch_code check_losses(const ch_report_arm *a, const char *what, const doub
     return CH_OK;
 }
 
+static ch_code check_verdicts(const ch_report_arm *a, ch_err *e)
+{
+    const ch_verdicts *v = &a->judge;
+    if (v->right_same < 0 || v->right_same > v->n_same || v->right_differ < 0 ||
+        v->right_differ > v->n_differ)
+        return ch_fail(e, CH_EUSER,
+                       "report: arm \"%s\": the judge is right on %lld of %lld and %lld of %lld "
+                       "pairs, counts 0..all are wanted",
+                       name_of(a), (long long)v->right_same, (long long)v->n_same,
+                       (long long)v->right_differ, (long long)v->n_differ);
+    return CH_OK;
+}
+
 static ch_code check_by_task(const ch_report_data *d, const ch_report_arm *a, ch_err *e)
 {
     const ch_measure *m = &a->measure;
     if (m->n_tasks != d->n_tasks || m->n_cases != d->n_inputs || m->n_wordings != d->n_wordings ||
-        !m->by_task)
+        m->most_wordings != d->most_wordings || !m->by_task)
         return ch_fail(
             e, CH_EUSER,
-            "report: arm \"%s\" was measured on %lld tasks, %lld inputs and %lld wordings, the "
-            "report is about %lld, %lld and %lld",
+            "report: arm \"%s\" was measured on %lld tasks, %lld inputs and %lld to %lld wordings, "
+            "the report is about %lld, %lld and %lld to %lld",
             name_of(a), (long long)m->n_tasks, (long long)m->n_cases, (long long)m->n_wordings,
-            (long long)d->n_tasks, (long long)d->n_inputs, (long long)d->n_wordings);
+            (long long)m->most_wordings, (long long)d->n_tasks, (long long)d->n_inputs,
+            (long long)d->n_wordings, (long long)d->most_wordings);
     for (int64_t t = 0; t < d->n_tasks; t++)
         for (int k = 0; k < CH_M_COUNT; k++)
             if (!isfinite(m->by_task[t][k]))
@@ -112,6 +126,7 @@ static ch_code check_arm(const ch_report_data *d, int64_t i, ch_err *e)
     }
     for (int k = 0; a->has_diff && k < CH_M_COUNT; k++)
         CH_TRY(check_stat(a, "difference in ", k, a->diff[k], e));
+    CH_TRY(check_verdicts(a, e));
     CH_TRY(check_by_task(d, a, e));
     CH_TRY(check_versus(d, a, e));
     CH_TRY(check_losses(a, "train", a->curve.train, a->curve.train_step, a->curve.n_train, e));
@@ -167,9 +182,6 @@ ch_code ch_report_check(const ch_report_data *d, ch_err *e)
     if (d->main_arm < 0 || d->main_arm >= d->n_arms)
         return ch_fail(e, CH_EUSER, "report: the main arm is %lld, 0..%lld is wanted",
                        (long long)d->main_arm, (long long)d->n_arms - 1);
-    if (d->judge_n > 0 && !(d->judge_agreement >= 0 && d->judge_agreement <= 1))
-        return ch_fail(e, CH_ENUMBER, "report: the judge's agreement is %g, 0..1 is wanted",
-                       d->judge_agreement);
     CH_TRY(check_tasks(d, e));
     for (int64_t i = 0; i < d->n_arms; i++)
         CH_TRY(check_arm(d, i, e));

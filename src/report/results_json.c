@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "report/notes.h"
 #include "report/report.h"
 #include "report/words.h"
 
@@ -48,6 +49,8 @@ static json_t *by_task(const ch_report_data *d, const ch_measure *m)
     for (int64_t t = 0; t < d->n_tasks; t++) {
         json_t *o = json_object();
         set_text(o, "task", d->tasks[t].name);
+        ch_json_set(o, "collapsed", json_boolean(m->by_task[t][CH_M_TOP] - m->by_task[t][CH_M_TOP_GOLD] >
+                                         CH_COLLAPSE_EXCESS));
         for (int k = 0; k < CH_M_COUNT; k++)
             ch_json_set(o, ch_metrics[k].key, ch_json_real(m->by_task[t][k]));
         ch_json_add(list, o);
@@ -67,6 +70,27 @@ static json_t *losses(const int64_t *step, const double *loss, int64_t n)
     return o;
 }
 
+/* right absent, balanced and kappa null: where a side has no pairs there is no figure. */
+static json_t *side_json(int64_t n, int64_t right)
+{
+    json_t *o = json_object();
+    set_int(o, "pairs", n);
+    if (n)
+        ch_json_set(o, "right", ch_json_real((double)right / (double)n));
+    return o;
+}
+
+static json_t *judge_json(const ch_verdicts *v)
+{
+    json_t *o = json_object();
+    set_int(o, "pairs", v->n_same + v->n_differ);
+    ch_json_set(o, "agreement", ch_json_real(ch_balanced(v)));
+    ch_json_set(o, "same", side_json(v->n_same, v->right_same));
+    ch_json_set(o, "different", side_json(v->n_differ, v->right_differ));
+    ch_json_set(o, "kappa", ch_json_real(ch_kappa(v)));
+    return o;
+}
+
 static json_t *arm_json(const ch_report_data *d, const ch_report_arm *a)
 {
     json_t *o = json_object(), *curve = json_object();
@@ -83,6 +107,8 @@ static json_t *arm_json(const ch_report_data *d, const ch_report_arm *a)
     ch_json_set(o, "collapsed", json_boolean(a->measure.collapsed));
     set_text(o, "alarm", a->measure.alarm);
     ch_json_set(o, "by_task", by_task(d, &a->measure));
+    if (a->judge.n_same + a->judge.n_differ > 0)
+        ch_json_set(o, "judge_on_closed_tasks", judge_json(&a->judge));
     ch_json_set(curve, "train", losses(a->curve.train_step, a->curve.train, a->curve.n_train));
     ch_json_set(curve, "dev", losses(a->curve.dev_step, a->curve.dev, a->curve.n_dev));
     ch_json_set(o, "losses", curve);
@@ -99,6 +125,18 @@ static json_t *answers(const ch_report_answer *list, int64_t n)
         set_int(o, "group", list[i].group);
         ch_json_add(out, o);
     }
+    return out;
+}
+
+/* The list and its texts are taken over. */
+static json_t *said(char **list, int64_t n)
+{
+    json_t *out = json_array();
+    for (int64_t i = 0; i < n; i++) {
+        ch_json_add(out, ch_json_text(list[i]));
+        free(list[i]);
+    }
+    free(list);
     return out;
 }
 
@@ -132,6 +170,7 @@ static json_t *how_measured(const ch_report_data *d)
     set_int(n, "tasks", d->n_tasks);
     set_int(n, "inputs", d->n_inputs);
     set_int(n, "wordings", d->n_wordings);
+    set_int(n, "most_wordings", d->most_wordings);
     ch_json_set(o, "n", n);
     set_text(o, "split", d->split);
     set_text(sim, "closed", d->sim_closed);
@@ -145,12 +184,9 @@ static json_t *how_measured(const ch_report_data *d)
     ch_json_set(o, "bootstrap", boot);
     set_int(o, "dropped_wordings", d->dropped_wordings);
     set_int(o, "dropped_rows", d->dropped_rows);
-    if (d->judge_n > 0) {
-        json_t *judge = json_object();
-        set_int(judge, "pairs", d->judge_n);
-        ch_json_set(judge, "agreement", ch_json_real(d->judge_agreement));
-        ch_json_set(o, "judge_on_closed_tasks", judge);
-    }
+    const ch_verdicts *judge = &d->arms[0].judge;
+    if (judge->n_same + judge->n_differ > 0)
+        ch_json_set(o, "judge_on_closed_tasks", judge_json(judge));
     return o;
 }
 
@@ -162,9 +198,9 @@ static json_t *metrics_json(void)
         set_text(m, "title", ch_metrics[k].title);
         ch_json_set(m, "share", json_boolean(ch_metrics[k].percent));
         ch_json_set(m, "better",
-                    ch_json_text(ch_metrics[k].higher_is_better == 1   ? "higher"
-                                 : ch_metrics[k].higher_is_better == 0 ? "lower"
-                                                                       : "neither"));
+            ch_json_text(ch_metrics[k].higher_is_better == 1   ? "higher"
+                        : ch_metrics[k].higher_is_better == 0 ? "lower"
+                                                              : "neither"));
         ch_json_set(o, ch_metrics[k].key, m);
     }
     return o;
@@ -196,17 +232,22 @@ static json_t *report_json(const ch_report_data *d)
            *examples = json_array();
     set_int(root, "chorus_report", 1);
     set_text(root, "title", d->title);
-    char *said = ch_report_headline(d);
-    set_text(root, "summary", said);
-    free(said);
+    char *summary = ch_report_headline(d);
+    set_text(root, "summary", summary);
+    free(summary);
     set_origin(root, d);
     ch_json_set(root, "measured", how_measured(d));
-    ch_json_set(root, "warnings", texts(d->warnings, d->n_warnings));
-    ch_json_set(root, "notes", texts(d->notes, d->n_notes));
+    char **lines;
+    int64_t n = ch_report_warnings(d, &lines);
+    ch_json_set(root, "warnings", said(lines, n));
+    n = ch_report_notes(d, &lines);
+    ch_json_set(root, "notes", said(lines, n));
     for (int64_t t = 0; t < d->n_tasks; t++) {
         json_t *o = json_object();
         set_text(o, "name", d->tasks[t].name);
         set_text(o, "sim", d->tasks[t].sim);
+        set_int(o, "inputs", d->tasks[t].n_inputs);
+        set_int(o, "wordings", d->tasks[t].n_wordings);
         ch_json_add(tasks, o);
     }
     ch_json_set(root, "tasks", tasks);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "report/notes.h"
 #include "report/report.h"
 #include "report/words.h"
 
@@ -228,18 +229,21 @@ static void print_head(const screen *s, const ch_report_data *d)
     char *title = ch_clean_line(d->title), *split = ch_clean_line(d->split);
     if (*title)
         fprintf(s->f, "%s%s%s\n", s->colour ? "\x1b[1m" : "", title, s->colour ? "\x1b[0m" : "");
+    char *wordings = ch_wordings_text(d->n_wordings, d->most_wordings), **notes;
     char *counts =
-        ch_fmt("%lld tasks, %lld inputs, %lld wordings an input%s%s; 95 %% intervals from %lld "
+        ch_fmt("%lld tasks, %lld inputs, %s an input%s%s; 95 %% intervals from %lld "
                "bootstrap resamples by task and then input",
-               (long long)d->n_tasks, (long long)d->n_inputs, (long long)d->n_wordings,
+               (long long)d->n_tasks, (long long)d->n_inputs, wordings,
                *split ? "; " : "", split, (long long)d->resamples);
     print_wrapped(s, "", counts);
-    for (int64_t i = 0; i < d->n_notes; i++) {
-        char *note = ch_clean_line(d->notes[i]);
-        print_wrapped(s, "note: ", note);
-        free(note);
+    int64_t n_notes = ch_report_notes(d, &notes);
+    for (int64_t i = 0; i < n_notes; i++) {
+        print_wrapped(s, "note: ", notes[i]);
+        free(notes[i]);
     }
     fputc('\n', s->f);
+    free(notes);
+    free(wordings);
     free(counts);
     free(title);
     free(split);

@@ -38,9 +38,5 @@ typedef enum { CH_V_UNCLEAR, CH_V_BETTER, CH_V_WORSE, CH_V_CHANGED } ch_verdict;
 /* UNCLEAR when the interval holds 0; CHANGED when the metric is neither good nor bad. */
 ch_verdict ch_diff_verdict(int metric, ch_stat s);
 
-/* Everything that a reader must know first, as clean single lines: alarms of arms, the caller's
- * warnings, what was dropped, a judge that is right on less than 90 % of the closed pairs. The
- * caller frees each text and the list (NULL when there are none). */
-int64_t ch_report_warnings(const ch_report_data *d, char ***list);
 
 #endif

@@ -50,7 +50,9 @@ static ch_code answers(ch_state *s, int64_t arm, const char *dir, ch_replies *r,
             c = ch_replies_write(r, path, e);
         if (c == CH_OK)
             c = ch_stage_finish(&stage,
-                                json_pack("{s:I}", "dropped_inputs", (json_int_t)r->n_dropped), e);
+                                json_pack("{s:I,s:s?}", "dropped_inputs", (json_int_t)r->n_dropped,
+                                          "dropped", r->dropped),
+                                e);
         ch_model_free(own);
         free(file);
     }
@@ -83,17 +85,20 @@ static ch_code check_judge(const char *dir, const ch_replies *r, const ch_hash *
     ch_str b = {0};
     ch_str_addf(&b, "same: %s\npairs: %d\n", same->hex, JUDGE_CHECK_PAIRS);
     ch_stage stage = ch_stage_make(dir, "judge", &b);
-    int64_t n;
-    double agreement;
-    ch_code c = ch_judge_check(r, judge, JUDGE_CHECK_PAIRS, &n, &agreement, e);
+    ch_verdicts v;
+    ch_code c = ch_judge_check(r, judge, JUDGE_CHECK_PAIRS, &v, e);
     if (c == CH_OK)
-        c = ch_stage_finish(
-            &stage, json_pack("{s:I,s:f}", "pairs", (json_int_t)n, "agreement", agreement), e);
+        c = ch_stage_finish(&stage,
+                            json_pack("{s:I,s:I,s:I,s:I}", "same", (json_int_t)v.n_same,
+                                      "right_on_same", (json_int_t)v.right_same, "different",
+                                      (json_int_t)v.n_differ, "right_on_different",
+                                      (json_int_t)v.right_differ),
+                            e);
     ch_stage_release(&stage);
     return c;
 }
 
-static ch_code sameness(ch_state *s, int64_t arm, const char *dir, const ch_replies *r,
+static ch_code sameness(ch_state *s, const char *dir, const ch_replies *r,
                         const ch_hash *answers_hash, ch_err *e)
 {
     ch_sim sim = (ch_sim)s->r->measure.sim;
@@ -111,7 +116,7 @@ static ch_code sameness(ch_state *s, int64_t arm, const char *dir, const ch_repl
             c = open_judge(s, &judge, &own, e);
         if (c == CH_OK)
             c = ch_cases_make(&cases, r, sim, judge, e);
-        if (c == CH_OK && judged && arm == 0)
+        if (c == CH_OK && judged)
             c = check_judge(dir, r, &stage.hash, judge, e);
         if (c == CH_OK)
             c = ch_same_write(&cases, r, path, e);
@@ -134,7 +139,7 @@ ch_code ch_run_measure(ch_state *s, int64_t arm, ch_err *e)
     if (c == CH_OK)
         c = answers(s, arm, dir, &r, &hash, e);
     if (c == CH_OK)
-        c = sameness(s, arm, dir, &r, &hash, e);
+        c = sameness(s, dir, &r, &hash, e);
     ch_replies_release(&r);
     free(dir);
     return c;

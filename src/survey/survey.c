@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "data/intern.h"
 #include "generate/generate.h"
 #include "measure/measure.h"
 #include "model/forest.h"
@@ -24,15 +25,6 @@ static void release_prompts(prompts *p)
     free(p->list);
     free(p->of);
     *p = (prompts){0};
-}
-
-static int64_t common_wordings(const ch_split *s)
-{
-    int64_t n = -1;
-    for (int64_t t = 0; t < s->n; t++)
-        if (s->list[t].n_test && s->list[t].n_test_w && (n < 0 || s->list[t].n_test_w < n))
-            n = s->list[t].n_test_w;
-    return n;
 }
 
 static int by_labels(const ch_task *t, const ch_answer_how *how)
@@ -97,11 +89,11 @@ static ch_code make_prompt(ch_seq *q, int *fits, ch_model *m, const ch_share *sh
 }
 
 static ch_code one_case(prompts *p, int *kept, ch_model *m, const ch_share *sh, int64_t item,
-                        int64_t n_w, int64_t room, const ch_answer_how *how, ch_err *e)
+                        int64_t room, const ch_answer_how *how, ch_err *e)
 {
     int64_t first = p->n;
     *kept = 1;
-    for (int64_t k = 0; k < n_w && *kept; k++) {
+    for (int64_t k = 0; k < sh->n_test_w && *kept; k++) {
         ch_seq q = {0};
         CH_TRY(make_prompt(&q, kept, m, sh, item, sh->test_w[k], room, how, e));
         if (!*kept)
@@ -115,13 +107,21 @@ static ch_code one_case(prompts *p, int *kept, ch_model *m, const ch_share *sh, 
     return CH_OK;
 }
 
-static void add_replies(ch_replies *r, int64_t *cap, const ch_share *sh, int64_t item,
+/* What grows with a plan beside the replies' texts. */
+typedef struct {
+    int64_t cap, cap_first;
+    ch_intern tasks;
+    ch_str dropped;
+} growth;
+
+static void add_replies(ch_replies *r, growth *g, const ch_share *sh, int64_t item,
                         const ch_answer_how *how)
 {
     const ch_task *t = sh->task;
     const ch_instance *it = &t->items[item];
-    for (int64_t k = 0; k < r->n_wordings; k++) {
-        ch_reply *y = CH_PUSH(r->list, r->n, *cap);
+    *CH_PUSH(r->first, r->n_cases, g->cap_first) = r->n;
+    for (int64_t k = 0; k < sh->n_test_w; k++) {
+        ch_reply *y = CH_PUSH(r->list, r->n, g->cap);
         *y = (ch_reply){.task = ch_dup(t->name),
                         .id = ch_dup(it->id ? it->id : ""),
                         .wording = ch_dup(ch_task_wording(t, sh->test_w[k])),
@@ -131,35 +131,54 @@ static void add_replies(ch_replies *r, int64_t *cap, const ch_share *sh, int64_t
                         .closed = t->kind == CH_KIND_CLOSED,
                         .labelled = by_labels(t, how)};
         y->gold = ch_new((size_t)it->n_outputs, sizeof *y->gold);
-        for (int64_t g = 0; g < it->n_outputs; g++)
-            y->gold[g] = ch_dup(it->outputs[g]);
+        for (int64_t i = 0; i < it->n_outputs; i++)
+            y->gold[i] = ch_dup(it->outputs[i]);
     }
 }
 
-static ch_code plan(prompts *p, ch_replies *r, ch_model *m, const ch_split *s,
-                    const ch_answer_how *how, ch_err *e)
+static ch_code can_be_tested(growth *g, const ch_share *sh, ch_err *e)
 {
-    int64_t cap = 0;
-    r->n_wordings = common_wordings(s);
-    if (r->n_wordings < 2)
+    if (sh->n_test_w < 2 || sh->n_test_w > CH_WORDINGS_MOST)
         return ch_fail(
             e, CH_EUSER,
-            "consistency needs at least 2 wordings of every tested task, there %s %lld; give tasks "
+            "%s: consistency needs 2 to %d wordings of every tested task, there %s %lld; give it "
             "wordings, or let the model write them (data.wordings: paraphrase)",
-            r->n_wordings == 1 ? "is" : "are", (long long)(r->n_wordings < 0 ? 0 : r->n_wordings));
-    for (int64_t t = 0; t < s->n; t++) {
-        const ch_share *sh = &s->list[t];
-        int64_t room;
-        CH_TRY(answer_room(&room, m, sh->task, how, e));
-        for (int64_t i = 0; sh->n_test_w && i < sh->n_test; i++) {
-            int kept;
-            CH_TRY(one_case(p, &kept, m, sh, sh->test[i], r->n_wordings, room, how, e));
-            if (kept)
-                add_replies(r, &cap, sh, sh->test[i], how);
-            else
-                r->n_dropped++;
-        }
+            sh->task->path, CH_WORDINGS_MOST, sh->n_test_w == 1 ? "is" : "are",
+            (long long)sh->n_test_w);
+    int64_t known = g->tasks.n;
+    if (ch_intern_add(&g->tasks, sh->task->name) < known)
+        return ch_fail(e, CH_EUSER, "%s: another tested task is named %s too; rename one of them",
+                       sh->task->path, sh->task->name);
+    return CH_OK;
+}
+
+/* All of one task. */
+static ch_code plan_task(prompts *p, ch_replies *r, growth *g, ch_model *m, const ch_share *sh,
+                         const ch_answer_how *how, ch_err *e)
+{
+    int64_t room, dropped = 0;
+    CH_TRY(can_be_tested(g, sh, e));
+    CH_TRY(answer_room(&room, m, sh->task, how, e));
+    for (int64_t i = 0; i < sh->n_test; i++) {
+        int kept;
+        CH_TRY(one_case(p, &kept, m, sh, sh->test[i], room, how, e));
+        if (kept)
+            add_replies(r, g, sh, sh->test[i], how);
+        dropped += !kept;
     }
+    if (dropped)
+        ch_str_addf(&g->dropped, "%s%lld of %lld of %s", r->n_dropped ? ", " : "",
+                    (long long)dropped, (long long)sh->n_test, sh->task->name);
+    r->n_dropped += dropped;
+    return CH_OK;
+}
+
+static ch_code plan_all(prompts *p, ch_replies *r, growth *g, ch_model *m, const ch_split *s,
+                        const ch_answer_how *how, ch_err *e)
+{
+    for (int64_t t = 0; t < s->n; t++)
+        if (s->list[t].n_test)
+            CH_TRY(plan_task(p, r, g, m, &s->list[t], how, e));
     if (!r->n)
         return ch_fail(e, CH_EEMPTY, "no test input is left: %lld were dropped as too long",
                        (long long)r->n_dropped);
@@ -169,6 +188,20 @@ static ch_code plan(prompts *p, ch_replies *r, ch_model *m, const ch_split *s,
                        "at most 64 labels, each the answer to 3 instances or more on average; "
                        "decode free, or add instances");
     return CH_OK;
+}
+
+static ch_code plan(prompts *p, ch_replies *r, ch_model *m, const ch_split *s,
+                    const ch_answer_how *how, ch_err *e)
+{
+    growth g = {0};
+    ch_code c = plan_all(p, r, &g, m, s, how, e);
+    int64_t last = r->n_cases;
+    *CH_PUSH(r->first, last, g.cap_first) = r->n;
+    if (r->n_dropped)
+        r->dropped = ch_dup(ch_str_get(&g.dropped));
+    ch_str_free(&g.dropped);
+    ch_intern_free(&g.tasks);
+    return c;
 }
 
 /* Those of the prompts that are answered freely. New array; *n its length. */

@@ -16,8 +16,9 @@ typedef struct {
     const char *what; /* progress label */
 } ch_answer_how;
 
-/* Every task has the same number of wordings here: the smallest number of test wordings among the
- * tasks. Error: fewer than 2 wordings, or a prompt longer than the context (names its row). */
+/* Every task is asked under all of its test wordings, as many as it has. Error: a tested task with
+ * fewer than 2 or more than CH_WORDINGS_MOST wordings, two tested tasks of one name, or a prompt
+ * longer than the context (names task or row). */
 ch_code ch_replies_make(ch_replies *r, ch_model *m, const ch_split *s, const ch_answer_how *how,
                         ch_err *e) CH_CHECK_RESULT;
 /* rows: tokens left when shared prefixes count once; bytes: what answering takes. Of them labelled
