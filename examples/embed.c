@@ -33,7 +33,7 @@ static int measure(const char *gguf, const char *tasks, const char *what)
            "wordings\n",
            what, 100 * x.cr.value, 100 * x.cr.low, 100 * x.cr.high, 100 * x.accuracy.value,
            (long long)x.n_inputs, (long long)x.n_wordings);
-    if (x.collapsed)
+    if (x.alarm[0])
         printf("%s\n", x.alarm);
     return 0;
 }

@@ -76,9 +76,12 @@ typedef struct {
     chorus_stat worst, best; /* accuracy of the worst and the best wording */
     chorus_stat all_correct; /* inputs answered right under every wording */
     chorus_stat rouge1, rougeL;
-    int64_t n_tasks, n_inputs, n_wordings;
-    int collapsed;   /* one answer is far more frequent than it is right */
-    char alarm[256]; /* that in words, "" when not */
+    int64_t n_tasks, n_inputs;
+    int64_t n_wordings;    /* an input: the fewest that a task has */
+    int collapsed;         /* one answer is far more frequent than it is right, over all tasks */
+    char alarm[640];       /* tasks in which it is, by name; "" when in none. May be set alone */
+    chorus_stat empty;     /* empty answers: never right, and equal to nothing */
+    int64_t most_wordings; /* the most that a task has; each is measured under all of its own */
 } chorus_measures;
 
 typedef struct {

@@ -11,17 +11,39 @@ static char *round_trip_path(fixture *x, ch_report_data *back)
     return path;
 }
 
+static const ch_report_task uneven[TASKS] = {{"ticket_routing", "exact", 64, 2},
+                                             {"extract_amount", "exact", 64, 4},
+                                             {"odd_word", "exact", 64, 16}};
+
+static void set_wordings(fixture *x, int64_t fewest, int64_t most)
+{
+    x->d.n_wordings = fewest;
+    x->d.most_wordings = most;
+    for (int a = 0; a < ARMS; a++) {
+        x->arms[a].measure.n_wordings = fewest;
+        x->arms[a].measure.most_wordings = most;
+    }
+}
+
 static void json_comes_back_as_it_was(void **state)
 {
     fixture *x = *state;
     ch_report_data back;
-    x->d.judge_n = 1200;
-    x->d.judge_agreement = 0.1 + 0.2;
+    const ch_verdicts judge = {100, 93, 97, 11};
+    x->d.sim_free = "judge tiny";
+    x->arms[0].judge = judge;
+    x->arms[2].judge = (ch_verdicts){0, 0, 50, 50};
+    x->d.tasks = uneven;
+    set_wordings(x, 2, 16);
     char *path = round_trip_path(x, &back);
     assert_int_equal(back.n_arms, ARMS);
     assert_int_equal(back.main_arm, 3);
     assert_true(back.seeds[1] == report_seeds[1]);
-    assert_true(back.judge_agreement == 0.1 + 0.2);
+    assert_memory_equal(&back.arms[0].judge, &judge, sizeof judge);
+    assert_int_equal(back.arms[2].judge.n_differ, 50);
+    assert_int_equal(back.tasks[2].n_wordings, 16);
+    assert_int_equal(back.n_warnings, 1);
+    assert_int_equal(back.n_notes, 0);
     for (int a = 0; a < ARMS; a++)
         for (int k = 0; k < CH_M_COUNT; k++) {
             assert_memory_equal(&back.arms[a].measure.all[k], &x->arms[a].measure.all[k],
@@ -60,8 +82,8 @@ static void notes_are_in_all_three_and_come_back(void **state)
     static const char *const notes[] = {"The answers are labels <here>.", "Grouped\nsampling."};
     ch_report_data back;
     char *none = html(x, &x->d, "r.html"), *bare = terminal(&x->d, 0, 0);
-    lacks(none, "Note:");
-    lacks(bare, "note:");
+    lacks(none, "labels");
+    lacks(bare, "labels");
     x->d.notes = notes;
     x->d.n_notes = 2;
     char *path = round_trip_path(x, &back);
@@ -118,9 +140,6 @@ static void nan_and_infinity_are_refused_by_name(void **state)
     x->train[2][30] = NAN;
     refused(x, CH_ENUMBER, "train loss at step 31");
     report_fill(x);
-    x->d.judge_n = 10;
-    x->d.judge_agreement = NAN;
-    refused(x, CH_ENUMBER, "judge");
 }
 
 static void contradictions_are_refused(void **state)
@@ -140,6 +159,15 @@ static void contradictions_are_refused(void **state)
     report_fill(x);
     x->arms[1].measure.n_cases = 191;
     refused(x, CH_EUSER, "191 inputs");
+    report_fill(x);
+    x->arms[1].measure.all[CH_M_ACC] = (ch_stat){0.7, 0.4, 0.6};
+    refused(x, CH_EUSER, "does not hold 0.7");
+    report_fill(x);
+    x->arms[1].measure.most_wordings = 5;
+    refused(x, CH_EUSER, "4 to 5 wordings");
+    report_fill(x);
+    x->arms[1].judge = (ch_verdicts){10, 11, 10, 5};
+    refused(x, CH_EUSER, "11 of 10");
     report_fill(x);
     x->d.n_arms = 0;
     refused(x, CH_EEMPTY, "no arm");

@@ -25,7 +25,7 @@ ch_code ch_judge_ask(ch_model *judge, const ch_judge_pair *p, int64_t n, unsigne
     char **q = ch_new((size_t)(2 * n) + 1, sizeof *q);
     double *vote = ch_new((size_t)(2 * n) + 1, sizeof *vote);
     for (int64_t i = 0; i < 2 * n; i++)
-        q[i] = same_question(&p[i / 2], i % 2);
+        q[i] = same_question(&p[i / 2], (int)(i % 2));
     ch_gen_opts g = {.what = "judge"};
     ch_code c = CH_OK;
     if (n)

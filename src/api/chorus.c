@@ -211,6 +211,8 @@ static void copy_measures(chorus_measures *out, const ch_measure *m)
                              .n_tasks = m->n_tasks,
                              .n_inputs = m->n_cases,
                              .n_wordings = m->n_wordings,
+                             .most_wordings = m->most_wordings,
+                             .empty = stat_of(m, CH_M_EMPTY),
                              .collapsed = m->collapsed};
     snprintf(out->alarm, sizeof out->alarm, "%s", m->alarm);
 }

@@ -28,12 +28,22 @@ static void print_json(const ch_comparison *list, int64_t n)
             ch_json_set(metrics, ch_metrics[k].key,
                         json_pack("{s:o,s:o,s:o}", "a", stat_json(c->left[k]), "b",
                                   stat_json(c->right[k]), "difference", stat_json(c->diff[k])));
-        json_array_append_new(
-            all, json_pack("{s:o,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:o}", "a", ch_json_text(c->a), "b",
-                           ch_json_text(c->b), "sim", c->sim, "tasks", (json_int_t)c->n_tasks,
-                           "inputs", (json_int_t)c->n_inputs, "wordings", (json_int_t)c->n_wordings,
-                           "tasks_by_labels_a", (json_int_t)c->labelled_a, "tasks_by_labels_b",
-                           (json_int_t)c->labelled_b, "metrics", metrics));
+        json_t *o = json_object();
+        char *few = ch_interval_note(c->n_tasks);
+        ch_json_set(o, "a", ch_json_text(c->a));
+        ch_json_set(o, "b", ch_json_text(c->b));
+        ch_json_set(o, "sim", ch_json_text(c->sim));
+        ch_json_set(o, "tasks", json_integer(c->n_tasks));
+        ch_json_set(o, "inputs", json_integer(c->n_inputs));
+        ch_json_set(o, "wordings", json_integer(c->n_wordings));
+        ch_json_set(o, "most_wordings", json_integer(c->most_wordings));
+        ch_json_set(o, "tasks_by_labels_a", json_integer(c->labelled_a));
+        ch_json_set(o, "tasks_by_labels_b", json_integer(c->labelled_b));
+        if (few)
+            ch_json_set(o, "note", ch_json_text(few));
+        ch_json_set(o, "metrics", metrics);
+        ch_json_add(all, o);
+        free(few);
     }
     ch_json_tree(stdout, all);
 }

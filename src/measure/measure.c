@@ -207,7 +207,8 @@ static void sound_alarm(ch_measure *m, const char *const *names)
             ch_str_addf(&b, "\"%s\"", c->answer);
         else
             ch_str_add(&b, "an empty one");
-        ch_str_addf(&b, " is %.0f %% of all answers, where the most frequent right answer is %.0f %%",
+        ch_str_addf(&b,
+                    " is %.0f %% of all answers, where the most frequent right answer is %.0f %%",
                     100 * c->share, 100 * c->gold);
         free(name);
     }

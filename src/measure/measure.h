@@ -89,7 +89,7 @@ typedef struct {
     int64_t most_wordings;
     double (*by_task)[CH_M_COUNT]; /* a row of NaN for a task without cases */
     /* The collapse alarm: a model that says one word to everything has CR 1 and is worthless. */
-    int collapsed;       /* 1: the excess is above that in the mean over tasks */
+    int collapsed;         /* 1: the excess is above that in the mean over tasks */
     ch_collapse *collapse; /* n_collapsed tasks in which it is, the worst first */
     int64_t n_collapsed;
     char alarm[CH_ALARM_BYTES]; /* in words, naming tasks and answers; "" when n_collapsed is 0 */

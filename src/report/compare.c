@@ -53,8 +53,8 @@ static ch_code measure_side(side *s, int as_in_run, int64_t resamples, uint64_t 
         CH_TRY(ch_cases_read(&s->cases, &s->replies, s->same, e));
     else
         CH_TRY(ch_cases_make(&s->cases, &s->replies, CH_SIM_EXACT, NULL, e));
-    return ch_measure_make(&s->measure, s->cases.list, s->cases.n, s->cases.n_tasks,
-                           s->cases.names, resamples, seed, e);
+    return ch_measure_make(&s->measure, s->cases.list, s->cases.n, s->cases.n_tasks, s->cases.names,
+                           resamples, seed, e);
 }
 
 static ch_code check_pairs(const side *a, const side *b, ch_err *e)

@@ -10,7 +10,7 @@ typedef struct {
     const char *sim; /* "as in their runs" or "exact" */
     int64_t n_tasks, n_inputs;
     int64_t n_wordings, most_wordings; /* the fewest and the most that a task has */
-    int64_t labelled_a, labelled_b; /* tasks whose answers were chosen among labels */
+    int64_t labelled_a, labelled_b;    /* tasks whose answers were chosen among labels */
     ch_stat left[CH_M_COUNT], right[CH_M_COUNT], diff[CH_M_COUNT]; /* diff = right - left, paired */
 } ch_comparison;
 

@@ -151,11 +151,11 @@ static ch_verdicts verdicts_of(const ch_found *f, int64_t i)
 {
     char *dir = ch_path(f->dir, f->recipe.arms[f->arms[i].arm].name);
     json_t *v = f->sim_free ? ch_stage_result_at(dir, "judge") : NULL;
-    const ch_verdicts out = {
-        .n_same = json_integer_value(json_object_get(v, "same")),
-        .right_same = json_integer_value(json_object_get(v, "right_on_same")),
-        .n_differ = json_integer_value(json_object_get(v, "different")),
-        .right_differ = json_integer_value(json_object_get(v, "right_on_different"))};
+    const ch_verdicts out = {.n_same = json_integer_value(json_object_get(v, "same")),
+                             .right_same = json_integer_value(json_object_get(v, "right_on_same")),
+                             .n_differ = json_integer_value(json_object_get(v, "different")),
+                             .right_differ =
+                                 json_integer_value(json_object_get(v, "right_on_different"))};
     json_decref(v);
     free(dir);
     return out;

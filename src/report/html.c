@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "report/notes.h"
 #include "base/utf8.h"
+#include "report/notes.h"
 
 void ch_html_text(ch_str *b, const char *s)
 {

@@ -52,10 +52,11 @@ static void add_verdicts(ch_str *b, const ch_verdicts *v)
                     "differ, Cohen's kappa %.2f",
                     same, (long long)v->n_same, differ, (long long)v->n_differ, ch_kappa(v));
     else if (v->n_same)
-        ch_str_addf(b,
-                    "right on %.1f %% of %lld pairs that are the same; there was none that differs, "
-                    "so no kappa",
-                    same, (long long)v->n_same);
+        ch_str_addf(
+            b,
+            "right on %.1f %% of %lld pairs that are the same; there was none that differs, "
+            "so no kappa",
+            same, (long long)v->n_same);
     else if (v->n_differ)
         ch_str_addf(b,
                     "right on %.1f %% of %lld pairs that differ; there was none that is the same, "
@@ -149,11 +150,13 @@ static void note_judge(lines *l, const ch_report_data *d)
     for (int64_t i = 0; i < d->n_arms; i++)
         asked += d->arms[i].judge.n_same + d->arms[i].judge.n_differ;
     if (!asked && ch_has_text(d->sim_free))
-        push(l, ch_dup("The judge could not be checked: there is no closed task whose right answers "
-                       "tell which answers are the same."));
+        push(l,
+             ch_dup("The judge could not be checked: there is no closed task whose right answers "
+                    "tell which answers are the same."));
     if (!asked)
         return;
-    ch_str_add(&b, "The judge was also asked where right answers of closed tasks tell what is true. ");
+    ch_str_add(&b,
+               "The judge was also asked where right answers of closed tasks tell what is true. ");
     for (int64_t i = 0; i < d->n_arms; i++) {
         char *name = ch_clean_line(d->arms[i].name);
         ch_str_addf(&b, "%s%s: ", i ? "; " : "With the answers of ", name);

@@ -14,8 +14,8 @@
 #include "measure/measure.h"
 
 typedef struct {
-    const char *name; /* unique within a report */
-    const char *sim;  /* how answers were compared: "exact" or "judge" */
+    const char *name;             /* unique within a report */
+    const char *sim;              /* how answers were compared: "exact" or "judge" */
     int64_t n_inputs, n_wordings; /* wordings an input */
 } ch_report_task;
 
@@ -71,7 +71,7 @@ typedef struct {
     const char *sim_closed; /* "exact match after normalising"; absent when no task is closed */
     const char *sim_free;   /* "judge SmolLM2.gguf, Same or Contradicted, both orders" */
 
-    int64_t n_tasks, n_inputs; /* inputs: over all tasks */
+    int64_t n_tasks, n_inputs;         /* inputs: over all tasks */
     int64_t n_wordings, most_wordings; /* an input: the fewest and the most that a task has */
     const ch_report_task *tasks;
 
@@ -92,7 +92,7 @@ typedef struct {
 } ch_report_data;
 
 /* Refuses what no report may say: no arm, a NaN or an infinity (CH_ENUMBER, names arm, metric,
- * task), an interval whose low is above its high, an unnamed or doubled arm or task, a versus that
+ * task), an interval whose low is above its high or that does not hold its value, an unnamed or doubled arm or task, a versus that
  * names no arm, counts that contradict each other. Every writer calls it first and writes nothing
  * when it fails. */
 ch_code ch_report_check(const ch_report_data *d, ch_err *e) CH_CHECK_RESULT;

@@ -21,6 +21,10 @@ static ch_code check_stat(const ch_report_arm *a, const char *what, int metric, 
         return ch_fail(e, CH_EUSER,
                        "report: arm \"%s\", %s%s: the interval [%g, %g] is upside down", name_of(a),
                        what, key, s.low, s.high);
+    if (s.value < s.low || s.value > s.high)
+        return ch_fail(e, CH_EUSER,
+                       "report: arm \"%s\", %s%s: the interval [%g, %g] does not hold %g",
+                       name_of(a), what, key, s.low, s.high, s.value);
     return CH_OK;
 }
 

@@ -230,11 +230,10 @@ static void print_head(const screen *s, const ch_report_data *d)
     if (*title)
         fprintf(s->f, "%s%s%s\n", s->colour ? "\x1b[1m" : "", title, s->colour ? "\x1b[0m" : "");
     char *wordings = ch_wordings_text(d->n_wordings, d->most_wordings), **notes;
-    char *counts =
-        ch_fmt("%lld tasks, %lld inputs, %s an input%s%s; 95 %% intervals from %lld "
-               "bootstrap resamples by task and then input",
-               (long long)d->n_tasks, (long long)d->n_inputs, wordings,
-               *split ? "; " : "", split, (long long)d->resamples);
+    char *counts = ch_fmt("%lld tasks, %lld inputs, %s an input%s%s; 95 %% intervals from %lld "
+                          "bootstrap resamples by task and then input",
+                          (long long)d->n_tasks, (long long)d->n_inputs, wordings,
+                          *split ? "; " : "", split, (long long)d->resamples);
     print_wrapped(s, "", counts);
     int64_t n_notes = ch_report_notes(d, &notes);
     for (int64_t i = 0; i < n_notes; i++) {

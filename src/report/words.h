@@ -38,5 +38,4 @@ typedef enum { CH_V_UNCLEAR, CH_V_BETTER, CH_V_WORSE, CH_V_CHANGED } ch_verdict;
 /* UNCLEAR when the interval holds 0; CHANGED when the metric is neither good nor bad. */
 ch_verdict ch_diff_verdict(int metric, ch_stat s);
 
-
 #endif

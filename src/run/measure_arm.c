@@ -21,6 +21,15 @@ static void depends_on_labels(ch_str *b, const ch_task *t)
     ch_str_free(&all);
 }
 
+static json_t *left_out(const ch_replies *r)
+{
+    json_t *v = json_object();
+    ch_json_set(v, "dropped_inputs", json_integer(r->n_dropped));
+    if (r->dropped)
+        ch_json_set(v, "dropped", ch_json_text(r->dropped));
+    return v;
+}
+
 static ch_code answers(ch_state *s, int64_t arm, const char *dir, ch_replies *r, ch_hash *hash,
                        ch_err *e)
 {
@@ -49,10 +58,7 @@ static ch_code answers(ch_state *s, int64_t arm, const char *dir, ch_replies *r,
         if (c == CH_OK)
             c = ch_replies_write(r, path, e);
         if (c == CH_OK)
-            c = ch_stage_finish(&stage,
-                                json_pack("{s:I,s:s?}", "dropped_inputs", (json_int_t)r->n_dropped,
-                                          "dropped", r->dropped),
-                                e);
+            c = ch_stage_finish(&stage, left_out(r), e);
         ch_model_free(own);
         free(file);
     }

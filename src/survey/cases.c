@@ -197,11 +197,12 @@ static ch_code read_same_row(ch_cases *c, const ch_replies *r, int64_t k, const 
     const char *sim = json_string_value(json_object_get(v, "sim"));
     int judged = sim && !strcmp(sim, "judge");
     ch_case_task *t = &c->task[c->list[k].task];
-    if (!belongs(c, r, k, v) || (!judged && (!sim || strcmp(sim, "exact"))) || (k != t->first && judged != t->judged))
+    if (!belongs(c, r, k, v) || (!judged && (!sim || strcmp(sim, "exact"))) ||
+        (k != t->first && judged != t->judged))
         return ch_fail(
             e, CH_EUSER,
-            "%s: line %lld does not belong to the answers beside it; delete it and run again", f->path,
-            (long long)f->line);
+            "%s: line %lld does not belong to the answers beside it; delete it and run again",
+            f->path, (long long)f->line);
     t->judged = judged;
     if (judged)
         take_bits(c, k, json_string_value(json_object_get(v, "same")));

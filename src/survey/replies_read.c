@@ -75,7 +75,8 @@ static ch_code read_row(const rows *f, const json_t *v, row *r)
     CH_TRY(read_count(f, v, "w", CH_WORDINGS_MOST - 1, ABSENT, &r->w));
     CH_TRY(read_count(f, v, "wording_index", INT_MAX, 0, &r->y.wording_index));
     CH_TRY(read_count(f, v, "n_tokens", INT_MAX, 0, &n_tokens));
-    if ((r->c == ABSENT) != (r->w == ABSENT) || (f->n && (r->c == ABSENT) != (f->list[0].c == ABSENT)))
+    if ((r->c == ABSENT) != (r->w == ABSENT) ||
+        (f->n && (r->c == ABSENT) != (f->list[0].c == ABSENT)))
         return ch_fail(f->e, CH_EUSER,
                        "%s: line %lld: has %s number; every line has its case and its w, or none "
                        "has either",
@@ -241,10 +242,11 @@ static ch_code check_tasks(const ch_replies *r, int numbered, const char *path, 
         for (int64_t k = 0; same && numbered && k < wide; k++)
             same = !strcmp(x[k].wording, y[k].wording);
         if (!same)
-            code = ch_fail(e, CH_EUSER,
-                           "%s: case %lld has other wordings than case %lld of the same task, \"%.80s\"; "
-                           "each wording must be asked of each input",
-                           path, (long long)c, (long long)of[t], y->task);
+            code = ch_fail(
+                e, CH_EUSER,
+                "%s: case %lld has other wordings than case %lld of the same task, \"%.80s\"; "
+                "each wording must be asked of each input",
+                path, (long long)c, (long long)of[t], y->task);
     }
     ch_intern_free(&tasks);
     free(of);

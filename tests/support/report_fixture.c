@@ -1,7 +1,8 @@
 #include "support/report_fixture.h"
 
-static const ch_report_task tasks[TASKS] = {
-    {"ticket_routing", "exact"}, {"extract_amount", "exact"}, {"odd_word", "exact"}};
+static const ch_report_task tasks[TASKS] = {{"ticket_routing", "exact", 64, WORDINGS},
+                                            {"extract_amount", "exact", 64, WORDINGS},
+                                            {"odd_word", "exact", 64, WORDINGS}};
 static const char *const wordings[WORDINGS] = {
     "Decide which team should get this ticket: billing, technical, sales or account.",
     "Which of billing, technical, sales, account does the message belong to?",
@@ -45,10 +46,11 @@ static void fill_measure(fixture *x, int a)
     m->all[CH_M_MCR] = around(shape[a].mcr, 0.021);
     m->all[CH_M_ACC] = around(shape[a].acc, 0.028);
     m->all[CH_M_WORST] = around(shape[a].worst, 0.034);
+    m->all[CH_M_EMPTY] = around(0.01, 0.005);
     m->all[CH_M_LENGTH] = (ch_stat){4.25, 3.5, 5.125};
     m->n_tasks = TASKS;
     m->n_cases = 192;
-    m->n_wordings = WORDINGS;
+    m->n_wordings = m->most_wordings = WORDINGS;
     m->by_task = x->by_task[a];
     for (int t = 0; t < TASKS; t++)
         for (int k = 0; k < CH_M_COUNT; k++)
@@ -105,6 +107,7 @@ void report_fill(fixture *x)
         .n_tasks = TASKS,
         .n_inputs = 192,
         .n_wordings = WORDINGS,
+        .most_wordings = WORDINGS,
         .tasks = tasks,
         .arms = x->arms,
         .n_arms = ARMS,

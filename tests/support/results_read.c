@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/utf8.h"
+#include "report/notes.h"
 #include "support/results_read.h"
 
 typedef struct {
@@ -148,6 +149,29 @@ static ch_code get_losses(reader *r, const json_t *o, const char *key, const int
     return CH_OK;
 }
 
+static ch_code read_side(reader *r, const json_t *o, const char *key, int64_t *n, int64_t *right)
+{
+    json_t *side;
+    double share = 0;
+    CH_TRY(get_object(r, o, key, &side));
+    CH_TRY(get_int(r, side, "pairs", n));
+    if (*n)
+        CH_TRY(get_number(r, side, "right", &share));
+    *right = (int64_t)(share * (double)*n + 0.5);
+    return CH_OK;
+}
+
+static ch_code read_judge(reader *r, const json_t *arm, ch_verdicts *v)
+{
+    json_t *o;
+    *v = (ch_verdicts){0};
+    if (!json_object_get(arm, "judge_on_closed_tasks"))
+        return CH_OK;
+    CH_TRY(get_object(r, arm, "judge_on_closed_tasks", &o));
+    CH_TRY(read_side(r, o, "same", &v->n_same, &v->right_same));
+    return read_side(r, o, "different", &v->n_differ, &v->right_differ);
+}
+
 static ch_code read_measure(reader *r, const json_t *o, const ch_report_data *d, ch_measure *m)
 {
     const char *alarm, *name;
@@ -155,6 +179,7 @@ static ch_code read_measure(reader *r, const json_t *o, const ch_report_data *d,
     m->n_tasks = d->n_tasks;
     m->n_cases = d->n_inputs;
     m->n_wordings = d->n_wordings;
+    m->most_wordings = d->most_wordings;
     CH_TRY(get_stats(r, o, "metrics", m->all));
     CH_TRY(get_flag(r, o, "collapsed", &m->collapsed));
     CH_TRY(get_text(r, o, "alarm", &alarm));
@@ -183,6 +208,7 @@ static ch_code read_arm(reader *r, const json_t *o, const ch_report_data *d, ch_
     CH_TRY(get_text(r, o, "description", &a->description));
     CH_TRY(get_text(r, o, "sha256", &a->hash));
     CH_TRY(read_measure(r, o, d, &a->measure));
+    CH_TRY(read_judge(r, o, &a->judge));
     a->has_diff = json_object_get(o, "difference_to_first") != NULL;
     if (a->has_diff)
         CH_TRY(get_stats(r, o, "difference_to_first", a->diff));
@@ -256,12 +282,13 @@ static ch_code read_examples(reader *r, ch_report_data *d)
 
 static ch_code read_measured(reader *r, ch_report_data *d)
 {
-    json_t *o, *n, *sim, *boot, *judge;
+    json_t *o, *n, *sim, *boot;
     CH_TRY(get_object(r, r->own->root, "measured", &o));
     CH_TRY(get_object(r, o, "n", &n));
     CH_TRY(get_int(r, n, "tasks", &d->n_tasks));
     CH_TRY(get_int(r, n, "inputs", &d->n_inputs));
     CH_TRY(get_int(r, n, "wordings", &d->n_wordings));
+    CH_TRY(get_int(r, n, "most_wordings", &d->most_wordings));
     CH_TRY(get_text(r, o, "split", &d->split));
     CH_TRY(get_object(r, o, "sim", &sim));
     CH_TRY(get_text(r, sim, "closed", &d->sim_closed));
@@ -270,12 +297,7 @@ static ch_code read_measured(reader *r, ch_report_data *d)
     CH_TRY(get_int(r, boot, "resamples", &d->resamples));
     CH_TRY(to_seed(r, "seed", json_object_get(boot, "seed"), &d->bootstrap_seed));
     CH_TRY(get_int(r, o, "dropped_wordings", &d->dropped_wordings));
-    CH_TRY(get_int(r, o, "dropped_rows", &d->dropped_rows));
-    if (!json_object_get(o, "judge_on_closed_tasks"))
-        return CH_OK;
-    CH_TRY(get_object(r, o, "judge_on_closed_tasks", &judge));
-    CH_TRY(get_int(r, judge, "pairs", &d->judge_n));
-    return get_number(r, judge, "agreement", &d->judge_agreement);
+    return get_int(r, o, "dropped_rows", &d->dropped_rows);
 }
 
 static ch_code read_seeds(reader *r, ch_report_data *d)
@@ -301,9 +323,40 @@ static ch_code read_tasks(reader *r, ch_report_data *d)
         const json_t *o = json_array_get(list, (size_t)i);
         CH_TRY(get_text(r, o, "name", &tasks[i].name));
         CH_TRY(get_text(r, o, "sim", &tasks[i].sim));
+        CH_TRY(get_int(r, o, "inputs", &tasks[i].n_inputs));
+        CH_TRY(get_int(r, o, "wordings", &tasks[i].n_wordings));
     }
     d->tasks = tasks;
     return CH_OK;
+}
+
+/* The file holds what its writers say by themselves too: that is taken out again. */
+static void keep_own(const char *const *list, int64_t *n, char **theirs, int64_t n_theirs)
+{
+    const char **own = (const char **)(uintptr_t)list;
+    int64_t kept = 0;
+    for (int64_t i = 0; i < *n; i++) {
+        int derived = 0;
+        for (int64_t k = 0; k < n_theirs; k++)
+            derived |= !strcmp(list[i], theirs[k]);
+        if (!derived)
+            own[kept++] = list[i];
+    }
+    *n = kept;
+    for (int64_t k = 0; k < n_theirs; k++)
+        free(theirs[k]);
+    free(theirs);
+}
+
+static void drop_derived(ch_report_data *d)
+{
+    ch_report_data bare = *d;
+    char **list;
+    bare.n_warnings = bare.n_notes = 0;
+    int64_t n = ch_report_warnings(&bare, &list);
+    keep_own(d->warnings, &d->n_warnings, list, n);
+    n = ch_report_notes(&bare, &list);
+    keep_own(d->notes, &d->n_notes, list, n);
 }
 
 static ch_code read_report(reader *r, ch_report_data *d)
@@ -329,6 +382,7 @@ static ch_code read_report(reader *r, ch_report_data *d)
     CH_TRY(read_tasks(r, d));
     CH_TRY(read_arms(r, d));
     CH_TRY(read_examples(r, d));
+    drop_derived(d);
     ch_err inner = {0};
     ch_code code = ch_report_check(d, &inner);
     return code == CH_OK ? CH_OK : ch_fail(r->e, code, "%s: %s", r->path, inner.msg);
