@@ -59,14 +59,15 @@ static int64_t *shuffled(const maker *m, const char *name, uint64_t what, int64_
 
 /* Settles want[]: a positive number stands, below 0 is none, 0 takes its part of what is left of n.
  * The last side that shares takes the rest, so that nothing is lost to rounding; each gets at least
- * one if it can. */
+ * one if it can, whatever rounding would give to those before it. */
 static void share_out(int64_t n, const int *weight, int64_t *want)
 {
-    int64_t left = n, weights = 0;
+    int64_t left = n, weights = 0, sharing = 0;
     for (int k = 0; k < N_SIDES; k++) {
         if (want[k] > 0)
             left = want[k] < left ? left - want[k] : 0;
         weights += want[k] == 0 ? weight[k] : 0;
+        sharing += want[k] == 0 && weight[k];
     }
     for (int k = 0; k < N_SIDES; k++) {
         if (want[k] != 0 || !weight[k]) {
@@ -74,6 +75,8 @@ static void share_out(int64_t n, const int *weight, int64_t *want)
             continue;
         }
         int64_t part = left > 0 ? (left * weight[k] + weights / 2) / weights : 0;
+        sharing--;
+        part = part < left - sharing ? part : left - sharing;
         want[k] = part > 0 ? part : 1;
         left -= want[k];
         weights -= weight[k];
@@ -86,6 +89,15 @@ static int64_t **side_list(ch_share *h, int side, int64_t **n)
 {
     *n = side == TEST ? &h->n_test : side == DEV ? &h->n_dev : &h->n_train;
     return side == TEST ? &h->test : side == DEV ? &h->dev : &h->train;
+}
+
+/* 1 when a text that was not used, of that side, is one that another side still lacks. */
+static int is_missed(const int64_t lacks[N_SIDES], int side)
+{
+    int missed = 0;
+    for (int k = TEST; k < N_SIDES; k++)
+        missed |= side != FREE && k != side && lacks[k] > 0;
+    return missed;
 }
 
 /* Gives the task's inputs out, test first; an input whose text already has a side (from a duplicate
@@ -110,10 +122,13 @@ static void deal_inputs(maker *m, ch_share *h, const int64_t *want)
             list[(*n)++] = order[i];
         }
     }
-    for (int64_t i = 0; i < t->n_items; i++) {
-        int of = *side_of(&m->inputs, t->items[i].input);
-        m->s->n_left_out += !used[i] && of != FREE;
+    int64_t lacks[N_SIDES];
+    for (int side = TEST; side < N_SIDES; side++) {
+        side_list(h, side, &n);
+        lacks[side] = want[side] - *n;
     }
+    for (int64_t i = 0; i < t->n_items; i++)
+        m->s->n_left_out += !used[i] && is_missed(lacks, *side_of(&m->inputs, t->items[i].input));
     free(order);
     free(used);
 }
@@ -231,8 +246,10 @@ static ch_code split_wordings(maker *m, ch_share *h, int trained, int tested)
     h->n_test_w = deal_wordings(m, t, order, used, TEST, test, h->test_w);
     h->train_w = ch_new((size_t)n + 2, sizeof *h->train_w);
     h->n_train_w = deal_wordings(m, t, order, used, TRAIN, train, h->train_w + 1);
+    const int64_t lacks[N_SIDES] = {[TEST] = test - h->n_test_w, [TRAIN] = train - h->n_train_w};
     for (int64_t k = 1; k <= n; k++)
-        m->s->n_left_out += !used[k] && *side_of(&m->wordings, t->wordings[k - 1]) != FREE;
+        m->s->n_left_out +=
+            !used[k] && is_missed(lacks, *side_of(&m->wordings, t->wordings[k - 1]));
     free(order);
     free(used);
     int short_test = h->n_test_w < (m->o->test_wordings > 0 ? test : MIN_TEST_WORDINGS);

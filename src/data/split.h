@@ -37,7 +37,8 @@ typedef struct {
 typedef struct {
     ch_share *list; /* one a task; a task of the other side has n = 0 there */
     int64_t n;
-    int64_t n_left_out; /* inputs and wordings unused because an equal one is on another side */
+    int64_t n_left_out; /* inputs and wordings that a side lacks and cannot have, because an equal
+                           one is on another side */
 } ch_split;
 
 /* Borrows the tasks. test_tasks is used by CH_SPLIT_FILES only (else NULL); its tasks follow the

@@ -47,6 +47,11 @@ static ch_code read_run(ch_found *f, ch_err *e)
         f->title = ch_fmt("Consistency of %s", f->model);
         f->data.dropped_wordings = json_integer_value(json_object_get(v, "dropped_wordings"));
         f->data.dropped_rows = json_integer_value(json_object_get(v, "dropped_rows"));
+        int64_t left_out = json_integer_value(json_object_get(v, "left_out"));
+        if (left_out > 0)
+            warn(f, ch_fmt("%lld inputs and wordings are on no side of the split: an equal one is "
+                           "on the other.",
+                           (long long)left_out));
     }
     json_decref(v);
     free(recipe);

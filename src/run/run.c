@@ -122,6 +122,7 @@ static ch_code write_info(const ch_state *s, int64_t dropped, ch_err *e)
     json_object_set_new(v, "split", json_string(ch_split_text(s->r->split.by)));
     json_object_set_new(v, "dropped_wordings", json_integer(dropped));
     json_object_set_new(v, "dropped_rows", json_integer(s->dropped_rows));
+    json_object_set_new(v, "left_out", json_integer(s->split.n_left_out));
     ch_code c = ch_json_save(v, path, e);
     free(path);
     return c;

@@ -108,7 +108,7 @@ char *ch_dropped_note(int64_t n, const char *dropped)
 {
     if (n <= 0)
         return NULL;
-    return ch_fmt("%lld test inputs did not fit into the model's context and were left out%s%s.",
+    return ch_fmt("%lld inputs did not fit into the model's context and were left out%s%s.",
                   (long long)n, dropped ? ": " : "", dropped ? dropped : "");
 }
 
