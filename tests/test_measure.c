@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "measure/kappa.h"
 #include "measure/measure.h"
 
 enum { W = 4, MOST = 400 }; /* wordings; cases */
@@ -63,16 +64,32 @@ static ch_measure measured(const cases *c, int64_t n_tasks, int64_t resamples, u
 
 static void answers_agree_when_they_are_equal_after_normalising(void **state CH_UNUSED)
 {
-    const char *a[] = {"Spam.", " spam", "ham", "?", "!", " ? ", ""};
-    unsigned char same[49];
+    const char *a[] = {"Spam.", " spam", "ham", "?", "!", " ? ", "", "", " \n"};
+    unsigned char same[81];
     memset(same, 7, sizeof same);
-    ch_same_exact(a, 7, same);
-    for (int i = 0; i < 7; i++)
-        for (int j = 0; j < 7; j++) {
+    ch_same_exact(a, 9, same);
+    for (int i = 0; i < 9; i++)
+        for (int j = 0; j < 9; j++) {
             int want = i == j || i + j == 1 || (i + j == 8 && (i == 3 || i == 5));
-            if (same[i * 7 + j] != want)
-                fail_msg("\"%s\" and \"%s\": %d", a[i], a[j], same[i * 7 + j]);
+            if (same[i * 9 + j] != want)
+                fail_msg("\"%s\" and \"%s\": %d", a[i], a[j], same[i * 9 + j]);
         }
+}
+
+/* Each is a cluster of its own: a model that says nothing is not consistent. */
+static void empty_answers_agree_with_nothing_and_are_counted(void **state CH_UNUSED)
+{
+    cases *c = cases_new();
+    add(c, 0, "a", "", "", " ", "");
+    add(c, 0, "a", "a", "", "a", "\xC2\xA0");
+    ch_measure m = measured(c, 1, 20, 1);
+    VALUE(CH_M_CR, (0 + 1 / 6.0) / 2);
+    VALUE(CH_M_MCR, (1 / 4.0 + 2 / 4.0) / 2);
+    VALUE(CH_M_ACC, (0 + 2 / 4.0) / 2);
+    VALUE(CH_M_EMPTY, 6 / 8.0);
+    VALUE(CH_M_TOP, 6 / 8.0); /* saying nothing is what it says most often */
+    ch_measure_release(&m);
+    free(c);
 }
 
 static void cr_counts_each_pair_once(void **state CH_UNUSED)
@@ -269,6 +286,104 @@ static void a_difference_is_resampled_in_pairs(void **state CH_UNUSED)
     free(after);
 }
 
+/* ------------------------------------------------------------------ signs */
+
+/* Before and after of one task: what rises and what falls is known. */
+static void differences_are_after_less_before_in_every_metric(void **state CH_UNUSED)
+{
+    cases *a = cases_new(), *b = cases_new();
+    ch_stat up[CH_M_COUNT], down[CH_M_COUNT];
+    ch_err e = {0};
+    add(a, 0, "x", "x", "x", "z", "");  /* right 1 1 0 0, CR 1/6, MCR 2/4 */
+    add(a, 0, "y", "y", "y", "z", "z"); /* right 1 1 0 0, CR 2/6, MCR 2/4 */
+    add(b, 0, "x", "x", "x", "x", "z"); /* right 1 1 1 0, CR 3/6, MCR 3/4 */
+    add(b, 0, "y", "y", "y", "y", "y"); /* right 1 1 1 1, CR 1,   MCR 1 */
+    CHECK_OK(ch_measure_diff(up, a->list, b->list, 2, 1, 200, 3, &e), &e);
+    CHECK_OK(ch_measure_diff(down, b->list, a->list, 2, 1, 200, 3, &e), &e);
+    const double want[CH_M_COUNT] = {
+        [CH_M_CR] = (3 / 6.0 + 1) / 2 - (1 / 6.0 + 2 / 6.0) / 2,
+        [CH_M_MCR] = (3 / 4.0 + 1) / 2 - 2 / 4.0,
+        [CH_M_ACC] = 7 / 8.0 - 4 / 8.0,
+        [CH_M_WORST] = 1 / 2.0 - 0,
+        [CH_M_BEST] = 1 - 1,
+        [CH_M_SPREAD] = 1 / 2.0 - 1,
+        [CH_M_ALL_CORRECT] = 1 / 2.0 - 0,
+        [CH_M_CR_CORRECT] = (3 / 6.0 + 1) / 2 - 1 / 6.0,
+        [CH_M_ROUGE1] = 7 / 8.0 - 4 / 8.0,
+        [CH_M_ROUGEL] = 7 / 8.0 - 4 / 8.0,
+        [CH_M_TOP] = 4 / 8.0 - 3 / 8.0,
+        [CH_M_EMPTY] = 0 - 1 / 8.0,
+    };
+    for (int k = 0; k < CH_M_COUNT; k++) {
+        CHECK_NEAR(up[k].value, want[k], 1e-12);
+        CHECK_NEAR(down[k].value, -want[k], 1e-12);
+        CHECK_NEAR(down[k].low, -up[k].high, 1e-9);
+        CHECK_NEAR(down[k].high, -up[k].low, 1e-9);
+        assert_true(up[k].low <= up[k].value && up[k].value <= up[k].high);
+    }
+    free(a);
+    free(b);
+}
+
+/* The worst wording of few inputs is resampled to something worse: the interval is widened. */
+static void every_interval_holds_its_value(void **state CH_UNUSED)
+{
+    static const char *const say[] = {"yes", "no", "maybe", ""};
+    ch_rng r = {.seed = 8};
+    for (int round = 0; round < 200; round++) {
+        cases *c = cases_new(), *o = cases_new();
+        ch_stat diff[CH_M_COUNT];
+        ch_err e = {0};
+        int64_t n_tasks = 1 + ch_random_below(&r, 3);
+        for (int64_t i = 0; i < n_tasks * 2; i++)
+            for (int k = 0; k < 2; k++)
+                add(k ? o : c, i % n_tasks, say[i % 2], say[ch_random_below(&r, 4)],
+                    say[ch_random_below(&r, 4)], say[ch_random_below(&r, 4)],
+                    say[ch_random_below(&r, 4)]);
+        ch_measure m = measured(c, n_tasks, 60, 2);
+        CHECK_OK(ch_measure_diff(diff, c->list, o->list, c->n, n_tasks, 60, 2, &e), &e);
+        for (int k = 0; k < CH_M_COUNT; k++) {
+            assert_true(m.all[k].low <= m.all[k].value && m.all[k].value <= m.all[k].high);
+            assert_true(diff[k].low <= diff[k].value && diff[k].value <= diff[k].high);
+        }
+        ch_measure_release(&m);
+        free(c);
+        free(o);
+    }
+}
+
+/* The same answers in another order: sums round differently, and that is no difference. */
+static void rounding_is_neither_better_nor_worse(void **state CH_UNUSED)
+{
+    cases *a = cases_new(), *b = cases_new();
+    ch_stat diff[CH_M_COUNT];
+    ch_err e = {0};
+    const char *gold = "one two three four five six seven";
+    add(a, 0, gold, "one two", "one", "one two three four five", "six seven one");
+    add(b, 0, gold, "six seven one", "one two three four five", "one", "one two");
+    CHECK_OK(ch_measure_diff(diff, a->list, b->list, 1, 1, 50, 3, &e), &e);
+    for (int k = 0; k < CH_M_COUNT; k++)
+        assert_true(diff[k].low == 0 && diff[k].value == 0 && diff[k].high == 0);
+    free(a);
+    free(b);
+}
+
+static void kappa_is_that_of_a_table_worked_out_by_hand(void **state CH_UNUSED)
+{
+    const ch_verdicts hand = {20, 15, 30, 27}, no = {50, 0, 50, 50}, yes = {50, 50, 50, 0},
+                      all = {10, 10, 40, 40}, wrong = {50, 0, 50, 0}, one = {0, 0, 50, 50};
+    /* says same 15 + 3 of 50: chance 18/50 * 20/50 + 32/50 * 30/50 = 0.528; observed 42/50 */
+    CHECK_NEAR(ch_kappa(&hand), (0.84 - 0.528) / (1 - 0.528), 1e-12);
+    CHECK_NEAR(ch_balanced(&hand), (0.75 + 0.9) / 2, 1e-12);
+    CHECK_NEAR(ch_kappa(&no), 0, 1e-12);
+    CHECK_NEAR(ch_balanced(&no), 0.5, 1e-12);
+    CHECK_NEAR(ch_kappa(&yes), 0, 1e-12);
+    CHECK_NEAR(ch_balanced(&yes), 0.5, 1e-12);
+    CHECK_NEAR(ch_kappa(&all), 1, 1e-12);
+    CHECK_NEAR(ch_kappa(&wrong), -1, 1e-12);
+    assert_true(isnan(ch_kappa(&one)) && isnan(ch_balanced(&one)));
+}
+
 /* ------------------------------------------------------------------ alarm and refusals */
 
 static void one_word_to_everything_sounds_the_alarm(void **state CH_UNUSED)
@@ -299,6 +414,32 @@ static void one_collapsed_task_of_many_is_said_and_does_not_condemn_all(void **s
     assert_int_equal(m.n_collapsed, 1);
     assert_non_null(strstr(m.alarm, "in 1 of 4 tasks"));
     assert_non_null(strstr(m.alarm, "spam"));
+    ch_measure_release(&m);
+    free(c);
+}
+
+/* The worst first, three of them by name. */
+static void collapsed_tasks_are_named(void **state CH_UNUSED)
+{
+    static const char *const names[] = {"alpha", "beta", "gamma", "delta", "fine"};
+    cases *c = cases_new();
+    ch_measure m;
+    ch_err e = {0};
+    for (int64_t t = 0; t < 5; t++)
+        for (int i = 0; i < 10; i++) {
+            const char *gold = i % 2 ? "spam" : "ham", *a = t == 4 ? gold : i < 7 + t ? "spam" : "";
+            add(c, t, gold, a, a, a, a);
+        }
+    CHECK_OK(ch_measure_make(&m, c->list, c->n, 5, names, 20, 1, &e), &e);
+    assert_int_equal(m.n_collapsed, 3); /* alpha: 7 of 10 against 5 of 10 is not too far */
+    assert_int_equal(m.collapse[0].task, 3);
+    assert_int_equal(m.collapse[2].task, 1);
+    assert_string_equal(m.collapse[0].answer, "spam");
+    assert_non_null(strstr(m.alarm, "in 3 of 5 tasks"));
+    assert_non_null(strstr(m.alarm, "in delta \"spam\" is 100 %"));
+    assert_true(strstr(m.alarm, "in delta") < strstr(m.alarm, "in gamma"));
+    assert_true(strstr(m.alarm, "in gamma") < strstr(m.alarm, "in beta"));
+    assert_null(strstr(m.alarm, "alpha"));
     ch_measure_release(&m);
     free(c);
 }
@@ -347,6 +488,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_agree_when_they_are_equal_after_normalising),
+        cmocka_unit_test(empty_answers_agree_with_nothing_and_are_counted),
+        cmocka_unit_test(differences_are_after_less_before_in_every_metric),
+        cmocka_unit_test(every_interval_holds_its_value),
+        cmocka_unit_test(rounding_is_neither_better_nor_worse),
+        cmocka_unit_test(kappa_is_that_of_a_table_worked_out_by_hand),
+        cmocka_unit_test(collapsed_tasks_are_named),
         cmocka_unit_test(cr_counts_each_pair_once),
         cmocka_unit_test(mcr_compares_with_the_first_member_of_a_cluster_only),
         cmocka_unit_test(an_empty_answer_is_never_right),
