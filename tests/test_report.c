@@ -104,6 +104,129 @@ static void headline_is_computed_and_honest(void **state)
     free(s);
 }
 
+/* The row of a metric in the HTML table of differences. New string. */
+static char *diff_row(const char *page, const char *title)
+{
+    const char *at = strstr(page, "<h3>Differences to");
+    char *begin = ch_fmt("<th scope=\"row\">%s", title);
+    at = at ? strstr(at, begin) : NULL;
+    free(begin);
+    assert_non_null(at);
+    return ch_dupn(at, (size_t)(strstr(at, "</tr>") - at));
+}
+
+static void differences_are_called_what_they_are(void **state)
+{
+    fixture *x = *state;
+    x->d.n_arms = 4;
+    for (int a = 1; a < 4; a++)
+        for (int k = 0; k < CH_M_COUNT; k++)
+            x->arms[a].diff[k] = (ch_stat){0, -0.1, 0.1};
+    ch_stat *d = x->arms[1].diff;
+    d[CH_M_ACC] = d[CH_M_SPREAD] = d[CH_M_EMPTY] = d[CH_M_TOP] = (ch_stat){-0.2, -0.3, -0.1};
+    x->arms[3].diff[CH_M_CR] = (ch_stat){-0.2, -0.3, -0.1};
+    x->arms[3].versus = "SFT";
+    for (int k = 0; k < CH_M_COUNT; k++)
+        x->arms[3].versus_diff[k] = (ch_stat){0.05, 0.04, 0.06};
+    char *h = html(x, &x->d, "r.html"), *t = terminal(&x->d, 1, 0), *s = ch_report_headline(&x->d);
+    const struct {
+        const char *title, *says;
+    } rows[] = {{"accuracy", "worse</b> \xE2\x88\x92"
+                             "20.0"},
+                {"best - worst", "better</b> \xE2\x88\x92"
+                                 "20.0"},
+                {"empty answers", "better</b> \xE2\x88\x92"
+                                  "20.0"},
+                {"most frequent answer", "changed</b> \xE2\x88\x92"
+                                         "20.0"},
+                {"MCR", "~ cannot be told</b> 0.0"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *row = diff_row(h, rows[i].title);
+        contains(row, rows[i].says);
+        free(row);
+    }
+    contains(t, "\x1b[31m-20.0 [-30.0, -10.0]"); /* red: accuracy of SFT, CR of CAT */
+    contains(t, "\x1b[32m+5.0 [4.0, 6.0]");
+    contains(t, "SFT(IA) + CAT - SFT");
+    contains(s,
+             "Against base, on the same inputs: consistency worse (-20.0 [-30.0, -10.0] points), "
+             "right answers no difference that this test can tell");
+    contains(s,
+             "Against SFT, on the same inputs: consistency better (+5.0 [4.0, 6.0] points), right "
+             "answers better (+5.0");
+    free(h);
+    free(t);
+    free(s);
+}
+
+static void a_collapsed_task_is_named_though_the_mean_is_fine(void **state)
+{
+    fixture *x = *state;
+    ch_measure *m = &x->arms[3].measure;
+    char *json;
+    ch_err e = {0};
+    x->by_task[3][1][CH_M_TOP] = 0.97;
+    x->by_task[3][1][CH_M_TOP_GOLD] = 0.3;
+    snprintf(m->alarm, sizeof m->alarm, "in extract_amount \"no\" is 97 %% of all answers");
+    assert_int_equal(ch_report_json_text(&json, &x->d, &e), CH_OK);
+    char *t = terminal(&x->d, 0, 0), *h = html(x, &x->d, "r.html");
+    contains(t, "SFT(IA) + CAT has collapsed in part");
+    contains(t, "in extract_amount \"no\" is 97 %");
+    contains(h, "has collapsed in part");
+    contains(h, "<b>collapsed</b>: SFT(IA) + CAT gives one answer 97 % of the time");
+    contains(json, "has collapsed in part, so its consistency there is worth nothing: in extract");
+    contains(json, "\"collapsed\": true");
+    lacks(t, "see the warning");
+    free(t);
+    free(h);
+    free(json);
+}
+
+/* In all three: terminal, page and results.json. */
+static void in_all_three(fixture *x, const char *says)
+{
+    char *json;
+    ch_err e = {0};
+    assert_int_equal(ch_report_json_text(&json, &x->d, &e), CH_OK);
+    char *t = terminal(&x->d, 0, 0), *h = html(x, &x->d, "r.html");
+    contains(json, says);
+    contains(t, says);
+    contains(h, says);
+    free(t);
+    free(h);
+    free(json);
+}
+
+static void what_figures_are_worth_is_said_everywhere(void **state)
+{
+    fixture *x = *state;
+    in_all_three(x, "drawing anew among 3 tasks only");
+    x->arms[1].measure.all[CH_M_EMPTY] = (ch_stat){0.125, 0.1, 0.2};
+    in_all_three(x, "SFT: 12.5 % of its answers are empty");
+    x->d.sim_free = "judge tiny";
+    in_all_three(x, "The judge could not be checked");
+    x->arms[0].judge = (ch_verdicts){40, 0, 40, 40};
+    x->arms[1].judge = (ch_verdicts){0, 0, 40, 40};
+    in_all_three(x, "With the answers of base: right on 0.0 % of 40 pairs that are the same and on "
+                    "100.0 % of 40 that differ");
+    in_all_three(x, "kappa 0.00");
+    in_all_three(x,
+                 "SFT: right on 100.0 % of 40 pairs that differ; there was none that is the same, "
+                 "so no kappa");
+    in_all_three(x, "The judge is a poor one: on closed tasks, with the answers of base, ");
+    x->arms[0].judge = (ch_verdicts){40, 38, 40, 38};
+    char *t = terminal(&x->d, 0, 0);
+    lacks(t, "poor one");
+    free(t);
+    char *few = ch_interval_note(1);
+    contains(few, "say nothing about other tasks");
+    free(few);
+    assert_null(ch_interval_note(10));
+    few = ch_interval_note(9);
+    contains(few, "9 tasks");
+    free(few);
+}
+
 static void html_escapes_what_models_and_files_say(void **state)
 {
     fixture *x = *state;
@@ -251,6 +374,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(terminal_breaks_a_wide_table_and_colours_when_told, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(terminal_lets_no_escape_sequence_through, setup, teardown),
+        cmocka_unit_test_setup_teardown(differences_are_called_what_they_are, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_collapsed_task_is_named_though_the_mean_is_fine, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_figures_are_worth_is_said_everywhere, setup, teardown),
         cmocka_unit_test_setup_teardown(collapse_is_said_in_words_everywhere, setup, teardown),
         cmocka_unit_test_setup_teardown(headline_is_computed_and_honest, setup, teardown),
         cmocka_unit_test_setup_teardown(html_escapes_what_models_and_files_say, setup, teardown),

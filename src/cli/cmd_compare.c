@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "cli/cli.h"
 #include "report/compare.h"
+#include "report/report.h"
 
 const ch_opt ch_opts_compare[] = {
     CH_OPT_FIELD("resamples", "N", "measure.resamples"),
@@ -68,10 +69,13 @@ static void print_text(const ch_comparison *c)
     for (int k = 0; k < CH_M_COUNT; k++) {
         double f = ch_metrics[k].percent ? 100 : 1;
         const ch_stat *d = &c->diff[k];
-        int clear = d->low > 0 || d->high < 0;
-        printf("%-24s %8.1f %8.1f %+8.1f  [%+.1f, %+.1f]%s\n", ch_metrics[k].title,
+        static const char *const word[] = {[CH_V_UNCLEAR] = "holds 0",
+                                           [CH_V_BETTER] = "better",
+                                           [CH_V_WORSE] = "worse",
+                                           [CH_V_CHANGED] = "changed"};
+        printf("%-24s %8.1f %8.1f %+8.1f  [%+.1f, %+.1f]  %s\n", ch_metrics[k].title,
                f * c->left[k].value, f * c->right[k].value, f * d->value, f * d->low, f * d->high,
-               clear ? "" : "  holds 0");
+               word[ch_diff_verdict(k, *d)]);
     }
     puts("");
 }

@@ -103,6 +103,11 @@ ch_code ch_report_check(const ch_report_data *d, ch_err *e) CH_CHECK_RESULT;
  * ch_report_check. */
 char *ch_report_headline(const ch_report_data *d);
 
+/* What a paired difference says. */
+typedef enum { CH_V_UNCLEAR, CH_V_BETTER, CH_V_WORSE, CH_V_CHANGED } ch_verdict;
+/* UNCLEAR when the interval holds 0; CHANGED when the metric is neither good nor bad. */
+ch_verdict ch_diff_verdict(int metric, ch_stat s);
+
 /* "8 wordings", "4 to 16 wordings". New string. */
 char *ch_wordings_text(int64_t fewest, int64_t most);
 /* What intervals from so few tasks are worth, as a sentence; NULL from 10 tasks on. New string. */

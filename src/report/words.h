@@ -33,9 +33,4 @@ void ch_add_stat(ch_str *b, int metric, ch_stat s);
  * U+2212. */
 void ch_add_diff(ch_str *b, int metric, ch_stat s, const char *minus);
 
-/* What a paired difference says. */
-typedef enum { CH_V_UNCLEAR, CH_V_BETTER, CH_V_WORSE, CH_V_CHANGED } ch_verdict;
-/* UNCLEAR when the interval holds 0; CHANGED when the metric is neither good nor bad. */
-ch_verdict ch_diff_verdict(int metric, ch_stat s);
-
 #endif
