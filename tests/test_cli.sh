@@ -173,6 +173,16 @@ printf 'instruction: Say a or b.\nwordings: [Answer a or b., Reply a or b.]\n' >
 run measure --model "$TINY" --tasks "$DIR/rows" --threads 1 --max-new 4 --json --answers "$DIR/rows.out"
 check "JSON lines beside a YAML file are measured" is "$code" 0
 check "2 inputs under 3 wordings are 6 answers" lines "$DIR/rows.out" 6
+mkdir "$DIR/uneven"
+cp "$DIR"/rows/ab.* "$DIR/uneven"
+printf '{"input": "one", "output": "a"}\n{"input": "two", "output": "b"}\n' > "$DIR/uneven/cd.jsonl"
+printf 'instruction: Write a or b.\nwordings: [Choose a or b.]\n' > "$DIR/uneven/cd.yaml"
+run measure --model "$TINY" --tasks "$DIR/uneven" --threads 1 --max-new 4 --answers "$DIR/uneven.out"
+check "tasks with unlike numbers of wordings are measured" is "$code" 0
+check "each under all of its own" lines "$DIR/uneven.out" 10
+check "the table says how many" prints "2 to 3 wordings"
+check "and of which task" prints "ab 3, cd 2"
+check "few tasks are told to be few" prints "among 2 tasks only"
 recipe "$DIR/a" > "$DIR/a.yaml"
 run show-batch "$DIR/a.yaml" --rows 1
 check "show-batch ends with 0" is "$code" 0
@@ -209,7 +219,7 @@ mkdir "$DIR/mixed"
 cp "$DIR/tasks/ab.json" "$DIR/mixed/"
 echo '{"Definition": "Write.", "Paraphrases": ["Do write."], "Instances": [{"input": "x", "output": ["one two three four"]}, {"input": "y", "output": ["five"]}]}' > "$DIR/mixed/free.json"
 run measure --model "$TINY" --tasks "$DIR/mixed" --threads 1 --max-new 4 --decode labels --sim exact --answers "$DIR/mixed.jsonl"
-check "a task without a set is answered freely" is "$(grep -c '"decode":"labels"' "$DIR/mixed.jsonl") $(wc -l < "$DIR/mixed.jsonl")" "16 20"
+check "a task without a set is answered freely" is "$(grep -c '"decode":"labels"' "$DIR/mixed.jsonl") $(wc -l < "$DIR/mixed.jsonl")" "48 52"
 check "and the table says so" prints "in 1 of 2 tasks"
 refused "labels without any closed set" "closed set" measure --model "$TINY" --tasks "$DIR/mixed/free.json" --threads 1 --decode labels
 run generate --model "$TINY" --threads 1 --labels "yes, no ,not sure" --json "one" "two"
@@ -264,7 +274,10 @@ check "other resamples retrain nothing" is "$code $(grep -c ' updates in ' "$DIR
 run run "$DIR/a.yaml" --set measure.sim=judge --set measure.resamples=50
 check "a run can be judged again without training again" is "$code $(grep -c ' updates in ' "$DIR/err")" "0 0"
 check "its report names the judge" grep -q 'judge tiny, untrained' "$DIR/a/report.html"
-check "how often it agrees with exact match was looked at" test -s "$DIR/a/base/judge.done.json"
+check "how it does on closed tasks was looked at for every arm" test -s "$DIR/a/base/judge.done.json" -a -s "$DIR/a/cat/judge.done.json"
+check "with both sides" is "$(grep -c '"kappa"' "$DIR/a/results.json")" 6
+check "as many pairs of each" grep -q '"same": *[1-9]' "$DIR/a/cat/judge.done.json"
+check "and the page says so" grep -q 'The judge was also asked' "$DIR/a/report.html"
 run compare "$DIR/a/base" "$DIR/a/cat"
 check "compare prints paired differences" prints "B - A"
 run compare "$DIR/a" "$DIR/a" --json
