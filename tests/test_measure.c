@@ -325,7 +325,23 @@ static void differences_are_after_less_before_in_every_metric(void **state CH_UN
     free(b);
 }
 
-/* The worst wording of few inputs is resampled to something worse: the interval is widened. */
+/* Of 16 inputs each wording answers another four right. Hardly any draw is as even, so that the
+ * worst wording comes out worse and the best better: the intervals are widened. */
+static void an_interval_is_widened_where_drawing_is_biased(void **state CH_UNUSED)
+{
+    cases *c = cases_new();
+    for (int i = 0; i < 16; i++)
+        add(c, 0, "y", i % 4 == 0 ? "y" : "n", i % 4 == 1 ? "y" : "n", i % 4 == 2 ? "y" : "n",
+            i % 4 == 3 ? "y" : "n");
+    ch_measure m = measured(c, 1, 1000, 1);
+    CHECK_NEAR(m.all[CH_M_WORST].value, 0.25, 1e-12);
+    CHECK_NEAR(m.all[CH_M_WORST].high, 0.25, 1e-12);
+    CHECK_NEAR(m.all[CH_M_BEST].low, 0.25, 1e-12);
+    assert_true(m.all[CH_M_WORST].low < 0.2 && m.all[CH_M_BEST].high > 0.3);
+    ch_measure_release(&m);
+    free(c);
+}
+
 static void every_interval_holds_its_value(void **state CH_UNUSED)
 {
     static const char *const say[] = {"yes", "no", "maybe", ""};
@@ -490,6 +506,7 @@ int main(void)
         cmocka_unit_test(answers_agree_when_they_are_equal_after_normalising),
         cmocka_unit_test(empty_answers_agree_with_nothing_and_are_counted),
         cmocka_unit_test(differences_are_after_less_before_in_every_metric),
+        cmocka_unit_test(an_interval_is_widened_where_drawing_is_biased),
         cmocka_unit_test(every_interval_holds_its_value),
         cmocka_unit_test(rounding_is_neither_better_nor_worse),
         cmocka_unit_test(kappa_is_that_of_a_table_worked_out_by_hand),

@@ -320,6 +320,12 @@ static void a_judge_that_always_says_no_is_right_on_half(void **state CH_UNUSED)
     CHECK_NEAR(ch_balanced(&v), 0.5, 1e-12);
     CHECK_NEAR(ch_kappa(&v), 0, 1e-12);
     ch_replies_release(&r);
+    for (int i = 0; i < 4; i++) /* of 8 pairs that are the same as many as there are that differ */
+        add_case(&r, "closed", "1", i % 2 ? "ham" : "spam", "x|x");
+    CHECK_OK(ch_judge_check(&r, m, 100, &v, &e), &e);
+    assert_int_equal(v.n_same, 4);
+    assert_int_equal(v.n_differ, 4);
+    ch_replies_release(&r);
     add_case(&r, "closed", "1", "ham", "x|y"); /* one right answer only: nothing differs for sure */
     add_case(&r, "closed", "2", "ham", "|");
     CHECK_OK(ch_judge_check(&r, m, 20, &v, &e), &e);
