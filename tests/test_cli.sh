@@ -269,6 +269,7 @@ rm "$DIR/a/report.html"
 run report "$DIR/a"
 check "report builds the page again" test -s "$DIR/a/report.html"
 check "report prints the table" prints "SFT(IA) + CAT"
+check "what the split left out is counted" grep -q '"left_out": 0' "$DIR/a/run.json"
 run run "$DIR/a.yaml" --set measure.resamples=50
 check "other resamples retrain nothing" is "$code $(grep -c ' updates in ' "$DIR/err")" "0 0"
 run run "$DIR/a.yaml" --set measure.sim=judge --set measure.resamples=50

@@ -167,6 +167,11 @@ static const char *top_answer(const ch_rows *p, const ch_task_rows *t)
     return t->answers.text[top];
 }
 
+int ch_is_collapsed(const double of_task[CH_M_COUNT])
+{
+    return of_task[CH_M_TOP] - of_task[CH_M_TOP_GOLD] > CH_COLLAPSE_EXCESS;
+}
+
 static int by_excess(const void *a, const void *b)
 {
     const ch_collapse *x = a, *y = b;
@@ -181,7 +186,7 @@ static void find_collapsed(ch_measure *m, const ch_rows *p)
     for (int64_t k = 0; k < p->n_measured; k++) {
         int64_t t = p->measured[k];
         ch_collapse c = {t, m->by_task[t][CH_M_TOP], m->by_task[t][CH_M_TOP_GOLD], ""};
-        if (c.share - c.gold <= CH_COLLAPSE_EXCESS)
+        if (!ch_is_collapsed(m->by_task[t]))
             continue;
         const char *text = top_answer(p, &p->task[t]);
         size_t n = strlen(text), most = sizeof c.answer - 1;

@@ -73,6 +73,8 @@ extern const ch_metric ch_metrics[CH_M_COUNT];
  */
 #define CH_COLLAPSE_EXCESS 0.25
 enum { CH_ALARM_BYTES = 640 };
+/* of_task: a row of by_task. */
+int ch_is_collapsed(const double of_task[CH_M_COUNT]);
 
 typedef struct {
     int64_t task;

@@ -313,7 +313,7 @@ static void add_task_notes(ch_str *b, const ch_report_data *d, int64_t t)
                     (long long)d->tasks[t].n_inputs, (long long)d->tasks[t].n_wordings);
     for (int64_t i = 0; i < d->n_arms; i++) {
         const double *m = d->arms[i].measure.by_task[t];
-        if (m[CH_M_TOP] - m[CH_M_TOP_GOLD] <= CH_COLLAPSE_EXCESS)
+        if (!ch_is_collapsed(m))
             continue;
         ch_str_add(b, "<span class=\"desc\"><b>collapsed</b>: ");
         ch_html_text(b, d->arms[i].name);

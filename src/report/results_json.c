@@ -49,9 +49,7 @@ static json_t *by_task(const ch_report_data *d, const ch_measure *m)
     for (int64_t t = 0; t < d->n_tasks; t++) {
         json_t *o = json_object();
         set_text(o, "task", d->tasks[t].name);
-        ch_json_set(o, "collapsed",
-                    json_boolean(m->by_task[t][CH_M_TOP] - m->by_task[t][CH_M_TOP_GOLD] >
-                                 CH_COLLAPSE_EXCESS));
+        ch_json_set(o, "collapsed", json_boolean(ch_is_collapsed(m->by_task[t])));
         for (int k = 0; k < CH_M_COUNT; k++)
             ch_json_set(o, ch_metrics[k].key, ch_json_real(m->by_task[t][k]));
         ch_json_add(list, o);
