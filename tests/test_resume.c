@@ -7,6 +7,7 @@
 
 #include "align/align.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "support/bench.h"

@@ -6,6 +6,7 @@
 #include "align/align.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/mem.h"
 
