@@ -1,7 +1,6 @@
 #include "base/shown.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "base/utf8.h"
 
@@ -68,16 +67,4 @@ void ch_add_shown(ch_str *b, const char *s)
         s += k;
         left -= k;
     }
-}
-
-void ch_put_shown(FILE *f, const char *s)
-{
-    if (!isatty(fileno(f))) {
-        fputs(s, f);
-        return;
-    }
-    ch_str b = {0};
-    ch_add_shown(&b, s);
-    fputs(ch_str_get(&b), f);
-    ch_str_free(&b);
 }

@@ -6,7 +6,6 @@
 #define CH_BASE_SHOWN_H
 
 #include <stddef.h>
-#include <stdio.h>
 
 #include "base/str.h"
 
@@ -17,7 +16,5 @@ size_t ch_shown_char(const char *s, size_t n, char buf[4], const char **shown, s
  * Returns its length. */
 size_t ch_shown(char *out, size_t cap, const char *s);
 void ch_add_shown(ch_str *b, const char *s);
-/* s to f: its shown form when f is a terminal, else s itself. */
-void ch_put_shown(FILE *f, const char *s);
 
 #endif
