@@ -34,7 +34,8 @@ ch_code ch_fd_open(int *fd, const char *path, ch_err *e)
 
 void ch_guard_fd(int fd)
 {
-    ch_guard(close_fd, (void *)(intptr_t)(fd + 1), 0); /* never the pointer NULL */
+    if (fd >= 0)
+        ch_guard(close_fd, (void *)(intptr_t)(fd + 1), 0); /* never the pointer NULL */
 }
 
 void ch_fd_close(int fd)
@@ -48,11 +49,11 @@ ch_code ch_fd_read(int fd, const char *path, void *buf, size_t n, size_t *got, c
 {
     ssize_t k;
     *got = 0;
-    do {
-        if (ch_interrupted())
-            return ch_fail(e, CH_ESTOP, "interrupted while reading %s", path);
+    do
         k = read(fd, buf, n);
-    } while (k < 0 && errno == EINTR);
+    while (k < 0 && errno == EINTR && !ch_interrupted());
+    if (k < 0 && errno == EINTR)
+        return ch_fail(e, CH_ESTOP, "interrupted while reading %s", path);
     if (k < 0)
         return errno == EISDIR
                    ? ch_fail(e, CH_EUSER, "%s: is a directory, a file is wanted", path)
@@ -75,6 +76,8 @@ static ch_code read_all(int fd, const char *path, char **text, size_t *n, ch_err
         c = ch_fd_read(fd, path, *text + *n, cap - *n < READ_AT_ONCE ? cap - *n : READ_AT_ONCE,
                        &got, e);
         *n += got;
+        if (c == CH_OK && got == READ_AT_ONCE && ch_interrupted())
+            c = ch_fail(e, CH_ESTOP, "interrupted while reading %s", path);
     }
     (*text)[*n] = 0;
     return c;

@@ -3,7 +3,10 @@
 
 #include "base/enter.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/mem.h"
+
+enum { LARGE = 1 << 24 }; /* bytes that take a moment */
 
 /* libcrypto fails at SHA-256 when it gets no memory, and not otherwise. */
 static void must(int ok)
@@ -58,8 +61,15 @@ ch_code ch_hash_file(const char *path, ch_hash *h, ch_err *e)
     CH_TRY(ch_fd_open(&fd, path, e));
     EVP_MD_CTX *c = begin();
     ch_code code;
-    while ((code = ch_fd_read(fd, path, buf, sizeof buf, &n, e)) == CH_OK && n)
+    int64_t done = 0;
+    while ((code = ch_fd_read(fd, path, buf, sizeof buf, &n, e)) == CH_OK && n) {
         must(EVP_DigestUpdate(c, buf, n));
+        done += (int64_t)n;
+        if (done > LARGE && ch_interrupted()) {
+            code = ch_fail(e, CH_ESTOP, "interrupted while reading %s", path);
+            break;
+        }
+    }
     ch_fd_close(fd);
     if (code == CH_OK)
         *h = to_hex(c);
