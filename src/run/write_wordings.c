@@ -5,8 +5,8 @@
 
 #include "align/align.h"
 #include "base/file.h"
-#include "base/json.h"
 #include "base/interrupt.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 
