@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "base/interrupt.h"
+
 typedef enum { CH_QUIET, CH_WARN, CH_INFO, CH_DEBUG } ch_level;
 
 void ch_log_level(ch_level most);

@@ -120,7 +120,8 @@ static ssize_t put(void *ctx, const char *data, size_t n)
             o->why = errno;
         done += k > 0 ? (size_t)k : 0;
     }
-    return o->why ? 0 : (ssize_t)n; /* 0 is a failure */
+    errno = o->why ? o->why : errno; /* callers may ask at once */
+    return o->why ? 0 : (ssize_t)n;  /* 0 is a failure */
 }
 
 static void give_up(void *o, size_t n CH_UNUSED)
@@ -229,17 +230,30 @@ static int same_file(const char *a, const char *b)
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+/* path is some file of the directory dir. */
+static int holds(const char *dir, const char *path)
+{
+    char **names = NULL;
+    int64_t n = 0;
+    int hit = 0;
+    if (!ch_is_dir(dir) || !ch_exists(path) || ch_list_dir(dir, "", &names, &n, NULL) != CH_OK)
+        return 0;
+    for (int64_t i = 0; i < n && !hit; i++) {
+        char *one = ch_path(dir, names[i]);
+        hit = same_file(one, path);
+        free(one);
+    }
+    ch_names_free(names);
+    return hit;
+}
+
 static ch_code no_input(const ch_out *o, const char *const *inputs, ch_err *e)
 {
-    char *copy = ch_dup(o->to);
-    const char *dir = dirname(copy), *hit = NULL;
-    for (; inputs && *inputs && !hit; inputs++)
-        if (same_file(o->to, *inputs) || (ch_exists(o->to) && same_file(dir, *inputs)))
-            hit = *inputs;
-    free(copy);
-    return hit ? ch_fail(e, CH_EUSER, "%s: is an input (%s), and would be written over", o->path,
-                         hit)
-               : CH_OK;
+    for (; inputs && *inputs; inputs++)
+        if (same_file(o->to, *inputs) || holds(*inputs, o->to))
+            return ch_fail(e, CH_EUSER, "%s: is an input (%s), and would be written over", o->path,
+                           *inputs);
+    return CH_OK;
 }
 
 static ch_code try_place(const ch_out *o, int own, ch_err *e)
