@@ -4,7 +4,14 @@
  * e->msg (e may be NULL; otherwise set *e = {0} before each call). Nothing prints to stdout or
  * exits; progress goes to stderr unless chorus_quiet was called. Options: pass NULL for the
  * defaults, or start from chorus_..._defaults and change what you need. Texts are UTF-8. A handle
- * is used by one thread at a time; computing itself uses many. */
+ * is used by one thread at a time; computing itself uses many.
+ *
+ * CH_EMEM: memory ran out and the call was given up. Its models, files, locks and large buffers have
+ * been released and its unfinished outputs removed, some small blocks stay lost; outputs of the call
+ * hold nothing, a handle given to it can be used again, and a training goes on as after a stop.
+ *
+ * The program's locale may be any: inside a call numbers have C's own form, in files too. The
+ * locale is set for the calling thread alone and put back before the call returns. */
 #ifndef CHORUS_H
 #define CHORUS_H
 
@@ -127,9 +134,12 @@ ch_code chorus_train(const char *gguf, const char *tasks, const char *out,
 /* The whole pipeline of a recipe file: everything that `chorus run RECIPE` does but print. */
 ch_code chorus_run(const char *recipe, ch_err *e);
 
-/* SIGINT and SIGTERM make a long call stop at the next safe point, with CH_ESTOP. Off unless
- * called. */
+/* From now on a first SIGINT or SIGTERM makes the calls that are under way stop at the next safe
+ * point, with CH_ESTOP; a second one ends the process at once. The next call works as ever, and while
+ * none is under way the handlers that were there before have these signals. Off unless called. */
 void chorus_handle_signals(void);
+/* Puts those handlers back. */
+void chorus_restore_signals(void);
 
 #ifdef __cplusplus
 }

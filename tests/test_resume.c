@@ -7,6 +7,7 @@
 
 #include "align/align.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "support/bench.h"
@@ -170,6 +171,7 @@ static void interrupted_after_every_update_a_run_ends_with_the_same_bits(void **
     t.o.eval_every = 3;
     outcome want = sft(&t, &t.b.all, t.calm), got = {0};
     ch_interrupt_install();
+    ch_interrupt_begin();
     trip = (trip_wire){(int)t.o.batch * 2 - 1, 1, 0};
     int lives = 0;
     for (got.code = CH_ESTOP; got.code == CH_ESTOP && lives < 20; lives++) {
@@ -177,6 +179,8 @@ static void interrupted_after_every_update_a_run_ends_with_the_same_bits(void **
         got = train(&t.b, &tripping, &t.b.all, &t.o, t.rough);
         CHECK_(got.r.steps_done >= 2 + lives || got.code == CH_OK);
     }
+    ch_interrupt_end();
+    ch_interrupt_restore();
     CHECK_(lives == t.o.steps); /* two updates in the first life, one in each other, and the end */
     check_same(&t.b, &got, &want);
     outcome_release(&got);

@@ -3,9 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/enter.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "generate/generate.h"
+#include "recipe/fields.h"
 #include "report/found.h"
 #include "report/measured.h"
 #include "run/run.h"
@@ -23,6 +26,27 @@ void chorus_quiet(int on)
 void chorus_handle_signals(void)
 {
     ch_interrupt_install();
+}
+
+void chorus_restore_signals(void)
+{
+    ch_interrupt_restore();
+}
+
+/* The defaults of numbers: these need no memory, so that nothing here can fail. */
+static void number_defaults(ch_recipe *r, const char *const *keys)
+{
+    *r = (ch_recipe){0};
+    for (; *keys; keys++) {
+        const ch_field *f = ch_field_find(*keys);
+        CH_MUST(f && (f->type == CH_F_INT || f->type == CH_F_REAL));
+        CH_MUST(ch_field_set(r, f, f->def, "defaults", NULL) == CH_OK);
+    }
+}
+
+static void enter_surely(ch_work work, void *ctx)
+{
+    CH_MUST(ch_enter(work, ctx, NULL) == CH_OK);
 }
 
 void chorus_device_defaults(chorus_device_opts *o)
@@ -49,30 +73,49 @@ static ch_code set_device(ch_recipe *r, const chorus_device_opts *o, ch_err *e)
     return set_text(r, "isa", o->isa, e);
 }
 
-static ch_code open_model(chorus_model *m, const char *gguf, const ch_recipe *r, ch_err *e)
+typedef struct {
+    chorus_model *m;
+    const char *gguf;
+    const chorus_device_opts *o;
+} open_args;
+
+static ch_code open_as(chorus_model *m, const char *gguf, const ch_recipe *r, ch_err *e)
 {
     CH_TRY(
         ch_device_open(&m->device, (ch_precision)r->precision, (ch_isa)r->isa, (int)r->threads, e));
-    return ch_model_load(&m->model, gguf, m->device, e);
+    ch_code c = ch_model_load(&m->model, gguf, m->device, e);
+    if (c != CH_OK)
+        ch_device_close(m->device);
+    return c;
+}
+
+static ch_code do_open(void *ctx, ch_err *e)
+{
+    open_args *a = ctx;
+    ch_recipe r;
+    ch_recipe_init(&r);
+    ch_code c = set_device(&r, a->o, e);
+    if (c == CH_OK)
+        c = open_as(a->m, a->gguf, &r, e);
+    ch_recipe_release(&r);
+    return c;
 }
 
 ch_code chorus_open(chorus_model **out, const char *gguf, const chorus_device_opts *o, ch_err *e)
 {
     chorus_device_opts def;
     chorus_device_defaults(&def);
-    chorus_model *m = ch_new(1, sizeof *m);
-    ch_recipe r;
-    ch_recipe_init(&r);
-    ch_code c = set_device(&r, o ? o : &def, e);
-    if (c == CH_OK)
-        c = open_model(m, gguf, &r, e);
-    ch_recipe_release(&r);
-    if (c != CH_OK) {
-        chorus_close(m);
-        m = NULL;
+    chorus_model m = {0};
+    *out = NULL;
+    CH_TRY(ch_enter(do_open, &(open_args){&m, gguf, o ? o : &def}, e));
+    *out = malloc(sizeof m);
+    if (*out) {
+        **out = m;
+        return CH_OK;
     }
-    *out = m;
-    return c;
+    ch_model_free(m.model);
+    ch_device_close(m.device);
+    return ch_fail(e, CH_EMEM, "out of memory");
 }
 
 void chorus_close(chorus_model *m)
@@ -80,8 +123,7 @@ void chorus_close(chorus_model *m)
     if (!m)
         return;
     ch_model_free(m->model);
-    if (m->device)
-        ch_device_close(m->device);
+    ch_device_close(m->device);
     free(m);
 }
 
@@ -95,15 +137,20 @@ int64_t chorus_n_params(const chorus_model *m)
     return ch_model_n_params(m->model);
 }
 
-void chorus_generate_defaults(chorus_generate_opts *o)
+static ch_code generate_defaults(void *ctx, ch_err *e CH_UNUSED)
 {
     ch_recipe r;
-    ch_recipe_init(&r);
-    *o = (chorus_generate_opts){.top_p = 1,
-                                .seed = (uint64_t)r.seed,
-                                .max_new = r.generate.max_new,
-                                .batch = r.generate.batch};
-    ch_recipe_release(&r);
+    number_defaults(&r, (const char *const[]){"seed", "generate.max_new", "generate.batch", NULL});
+    *(chorus_generate_opts *)ctx = (chorus_generate_opts){.top_p = 1,
+                                                          .seed = (uint64_t)r.seed,
+                                                          .max_new = r.generate.max_new,
+                                                          .batch = r.generate.batch};
+    return CH_OK;
+}
+
+void chorus_generate_defaults(chorus_generate_opts *o)
+{
+    enter_surely(generate_defaults, o);
 }
 
 static ch_code make_request(ch_request *q, ch_seq *s, const chorus_model *m, const char *prompt,
@@ -128,6 +175,39 @@ static ch_code make_request(ch_request *q, ch_seq *s, const chorus_model *m, con
     return CH_OK;
 }
 
+typedef struct {
+    const chorus_model *m;
+    const char *const *prompts;
+    int64_t n;
+    const chorus_generate_opts *o;
+    chorus_answer *out;
+} generate_args;
+
+static ch_code do_generate(void *ctx, ch_err *e)
+{
+    const generate_args *a = ctx;
+    int64_t n = a->n;
+    ch_seq *seqs = ch_new((size_t)n, sizeof *seqs);
+    ch_request *q = ch_new((size_t)n, sizeof *q);
+    ch_answer *y = ch_new((size_t)n, sizeof *y);
+    ch_code c = CH_OK;
+    for (int64_t i = 0; c == CH_OK && i < n; i++)
+        c = make_request(&q[i], &seqs[i], a->m, a->prompts[i], i, a->o, e);
+    ch_gen_opts how = {.batch = a->o->batch, .what = "answers"};
+    if (c == CH_OK)
+        c = ch_generate(a->m->model, q, n, &how, y, NULL, e);
+    for (int64_t i = 0; i < n; i++) {
+        if (c == CH_OK)
+            a->out[i] = (chorus_answer){ch_dup(y[i].text), y[i].stopped, y[i].n, y[i].logp};
+        ch_answer_release(&y[i]);
+        ch_seq_release(&seqs[i]);
+    }
+    free(seqs);
+    free(q);
+    free(y);
+    return c;
+}
+
 ch_code chorus_generate(chorus_model *m, const char *const *prompts, int64_t n,
                         const chorus_generate_opts *o, chorus_answer *out, ch_err *e)
 {
@@ -139,24 +219,12 @@ ch_code chorus_generate(chorus_model *m, const char *const *prompts, int64_t n,
             e, CH_EUSER,
             "chorus_generate: %lld prompts and max_new %lld, 1 or more of both are wanted",
             (long long)n, (long long)o->max_new);
-    ch_seq *seqs = ch_new((size_t)n, sizeof *seqs);
-    ch_request *q = ch_new((size_t)n, sizeof *q);
-    ch_answer *y = ch_new((size_t)n, sizeof *y);
-    ch_code c = CH_OK;
-    for (int64_t i = 0; c == CH_OK && i < n; i++)
-        c = make_request(&q[i], &seqs[i], m, prompts[i], i, o, e);
-    ch_gen_opts how = {.batch = o->batch, .what = "answers"};
-    if (c == CH_OK)
-        c = ch_generate(m->model, q, n, &how, y, NULL, e);
-    for (int64_t i = 0; i < n; i++) {
-        if (c == CH_OK)
-            out[i] = (chorus_answer){ch_dup(y[i].text), y[i].stopped, y[i].n, y[i].logp};
-        ch_answer_release(&y[i]);
-        ch_seq_release(&seqs[i]);
+    memset(out, 0, (size_t)n * sizeof *out);
+    ch_code c = ch_enter(do_generate, &(generate_args){m, prompts, n, o, out}, e);
+    if (c != CH_OK) {
+        chorus_answers_release(out, n);
+        memset(out, 0, (size_t)n * sizeof *out);
     }
-    free(seqs);
-    free(q);
-    free(y);
     return c;
 }
 
@@ -166,16 +234,22 @@ void chorus_answers_release(chorus_answer *a, int64_t n)
         free(a[i].text);
 }
 
-void chorus_measure_defaults(chorus_measure_opts *o)
+static ch_code measure_defaults(void *ctx, ch_err *e CH_UNUSED)
 {
     ch_recipe r;
-    ch_recipe_init(&r);
-    *o = (chorus_measure_opts){.max_new = r.generate.max_new,
-                               .batch = r.generate.batch,
-                               .sim = "auto",
-                               .resamples = r.measure.resamples,
-                               .seed = (uint64_t)r.seed};
-    ch_recipe_release(&r);
+    number_defaults(&r, (const char *const[]){"seed", "generate.max_new", "generate.batch",
+                                              "measure.resamples", NULL});
+    *(chorus_measure_opts *)ctx = (chorus_measure_opts){.max_new = r.generate.max_new,
+                                                        .batch = r.generate.batch,
+                                                        .sim = "auto",
+                                                        .resamples = r.measure.resamples,
+                                                        .seed = (uint64_t)r.seed};
+    return CH_OK;
+}
+
+void chorus_measure_defaults(chorus_measure_opts *o)
+{
+    enter_surely(measure_defaults, o);
 }
 
 static ch_code measure_recipe(ch_recipe *r, const char *tasks, const chorus_measure_opts *o,
@@ -217,29 +291,54 @@ static void copy_measures(chorus_measures *out, const ch_measure *m)
     snprintf(out->alarm, sizeof out->alarm, "%s", m->alarm);
 }
 
-ch_code chorus_measure(chorus_model *m, const char *tasks, const chorus_measure_opts *o,
-                       chorus_measures *out, ch_err *e)
+typedef struct {
+    const chorus_model *m;
+    const char *tasks;
+    const chorus_measure_opts *o;
+    chorus_measures *out;
+} measure_args;
+
+static ch_code check_answers(const measure_args *a, ch_err *e)
 {
-    chorus_measure_opts def;
-    chorus_measure_defaults(&def);
-    o = o ? o : &def;
+    const char *const all[] = {a->tasks, ch_model_path(a->m->model), a->o->wordings, a->o->judge};
+    const char *inputs[5] = {NULL};
+    for (int i = 0, n = 0; i < 4; i++)
+        if (all[i])
+            inputs[n++] = all[i];
+    return a->o->answers ? ch_out_check(a->o->answers, inputs, e) : CH_OK;
+}
+
+static ch_code do_measure(void *ctx, ch_err *e)
+{
+    const measure_args *a = ctx;
     ch_recipe r;
     ch_measured *x = NULL;
+    CH_TRY(check_answers(a, e));
     ch_recipe_init(&r);
-    ch_code c = measure_recipe(&r, tasks, o, e);
+    ch_code c = measure_recipe(&r, a->tasks, a->o, e);
     if (c == CH_OK)
-        c = ch_measure_model(&x, &r, m->device, m->model, o->answers, e);
+        c = ch_measure_model(&x, &r, a->m->device, a->m->model, a->o->answers, e);
     if (c == CH_OK)
-        copy_measures(out, &ch_measured_data(x)->arms[0].measure);
+        copy_measures(a->out, &ch_measured_data(x)->arms[0].measure);
     ch_measured_free(x);
     ch_recipe_release(&r);
     return c;
 }
 
-void chorus_train_defaults(chorus_train_opts *o)
+ch_code chorus_measure(chorus_model *m, const char *tasks, const chorus_measure_opts *o,
+                       chorus_measures *out, ch_err *e)
+{
+    chorus_measure_opts def;
+    chorus_measure_defaults(&def);
+    return ch_enter(do_measure, &(measure_args){m, tasks, o ? o : &def, out}, e);
+}
+
+static ch_code train_defaults(void *ctx, ch_err *e CH_UNUSED)
 {
     ch_recipe r;
-    ch_recipe_init(&r);
+    chorus_train_opts *o = ctx;
+    number_defaults(&r,
+                    (const char *const[]){"seed", "train.steps", "train.batch", "train.lr", NULL});
     *o = (chorus_train_opts){.objective = "sft",
                              .steps = r.train.steps,
                              .batch = r.train.batch,
@@ -247,7 +346,12 @@ void chorus_train_defaults(chorus_train_opts *o)
                              .save = "f32",
                              .seed = (uint64_t)r.seed};
     chorus_device_defaults(&o->device);
-    ch_recipe_release(&r);
+    return CH_OK;
+}
+
+void chorus_train_defaults(chorus_train_opts *o)
+{
+    enter_surely(train_defaults, o);
 }
 
 static ch_code train_recipe(ch_recipe *r, const char *gguf, const char *tasks, const char *out,
@@ -271,37 +375,63 @@ static ch_code train_recipe(ch_recipe *r, const char *gguf, const char *tasks, c
     return ch_recipe_finish(r, "chorus_train", e);
 }
 
+typedef struct {
+    const char *gguf, *tasks, *out;
+    const chorus_train_opts *o;
+    char **path;
+} train_args;
+
+static ch_code do_train(void *ctx, ch_err *e)
+{
+    const train_args *a = ctx;
+    ch_recipe r;
+    ch_recipe_init(&r);
+    ch_run_opts how = {.train_only = 1};
+    ch_code c = train_recipe(&r, a->gguf, a->tasks, a->out, a->o, e);
+    if (c == CH_OK)
+        c = ch_run(&r, &how, e);
+    if (c == CH_OK && a->path)
+        *a->path = ch_fmt("%s/%s/model.gguf", a->out, a->o->objective);
+    ch_recipe_release(&r);
+    return c;
+}
+
 ch_code chorus_train(const char *gguf, const char *tasks, const char *out,
                      const chorus_train_opts *o, char **path, ch_err *e)
 {
     chorus_train_opts def;
     chorus_train_defaults(&def);
-    o = o ? o : &def;
+    return ch_enter(do_train, &(train_args){gguf, tasks, out, o ? o : &def, path}, e);
+}
+
+typedef struct {
+    const char *recipe;
+} run_args;
+
+static ch_code run_and_report(const ch_recipe *r, ch_err *e)
+{
+    ch_run_opts how = {0};
+    ch_found *f = NULL;
+    CH_TRY(ch_run(r, &how, e));
+    ch_code c = ch_found_report(&f, r->run, e);
+    ch_found_free(f);
+    return c;
+}
+
+static ch_code do_run(void *ctx, ch_err *e)
+{
+    const run_args *a = ctx;
     ch_recipe r;
-    ch_recipe_init(&r);
-    ch_run_opts how = {.train_only = 1};
-    ch_code c = train_recipe(&r, gguf, tasks, out, o, e);
+    ch_code c = ch_recipe_read(&r, a->recipe, e);
     if (c == CH_OK)
-        c = ch_run(&r, &how, e);
-    if (c == CH_OK && path)
-        *path = ch_fmt("%s/%s/model.gguf", out, o->objective);
+        c = ch_recipe_finish(&r, a->recipe, e);
+    if (c == CH_OK)
+        c = run_and_report(&r, e);
     ch_recipe_release(&r);
     return c;
 }
 
 ch_code chorus_run(const char *recipe, ch_err *e)
 {
-    ch_recipe r;
-    ch_run_opts how = {0};
-    ch_code c = ch_recipe_read(&r, recipe, e);
-    if (c == CH_OK)
-        c = ch_recipe_finish(&r, recipe, e);
-    ch_found *f = NULL;
-    if (c == CH_OK)
-        c = ch_run(&r, &how, e);
-    if (c == CH_OK)
-        c = ch_found_report(&f, r.run, e);
-    ch_found_free(f);
-    ch_recipe_release(&r);
-    return c;
+    return ch_enter(do_run, &(run_args){recipe}, e);
 }

@@ -5,7 +5,10 @@
 
 #include "chorus_err.h"
 
-/* Records code and sentence in e unless e already holds a failure (e may be NULL); returns code. */
+/* Records code and sentence in e unless e already holds a failure (e may be NULL); returns code. The
+ * sentence may hold any bytes of file names and texts: it is kept as one line in its shown form
+ * (base/shown.h). Where it is too long, long words lose their middle, and then it its end, to
+ * "...". */
 ch_code ch_fail(ch_err *e, ch_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

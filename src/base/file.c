@@ -4,104 +4,100 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/enter.h"
+#include "base/interrupt.h"
 #include "base/mem.h"
 
-ch_code ch_file_read(const char *path, char **text, size_t *n, ch_err *e)
+enum { READ_AT_ONCE = 1 << 24 }; /* an interrupt is seen in between */
+
+static void close_fd(void *fd, size_t n CH_UNUSED)
 {
-    *text = NULL;
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return ch_fail(e, CH_EUSER, "%s: cannot be read: %s", path, strerror(errno));
-    if (ch_is_dir(path)) {
-        fclose(f);
-        return ch_fail(e, CH_EUSER, "%s: is a directory, a file is wanted", path);
-    }
-    size_t cap = 1 << 16, used = 0, got;
-    char *buf = ch_new(cap + 1, 1);
-    while ((got = fread(buf + used, 1, cap - used, f)) > 0) {
-        used += got;
-        if (used == cap)
-            buf = ch_grow(buf, (cap *= 2) + 1, 1);
-    }
-    int bad = ferror(f);
-    fclose(f);
-    if (bad) {
-        free(buf);
-        return ch_fail(e, CH_EIO, "%s: reading failed: %s", path, strerror(errno));
-    }
-    buf[used] = 0;
-    *text = buf;
-    if (n)
-        *n = used;
+    close((int)(intptr_t)fd - 1);
+}
+
+ch_code ch_fd_open(int *fd, const char *path, ch_err *e)
+{
+    do
+        *fd = open(path, O_RDONLY | O_CLOEXEC);
+    while (*fd < 0 && errno == EINTR && !ch_interrupted());
+    if (*fd < 0)
+        return ch_fail(e, errno == ENOMEM ? CH_EMEM : CH_EUSER, "%s: cannot be read: %s", path,
+                       strerror(errno));
+    ch_guard_fd(*fd);
     return CH_OK;
 }
 
-ch_code ch_out_open(ch_out *o, const char *path, ch_err *e)
+void ch_guard_fd(int fd)
 {
-    o->path = ch_dup(path);
-    o->tmp = ch_fmt("%s.tmp", path);
-    o->f = fopen(o->tmp, "wb");
-    if (o->f)
-        return CH_OK;
-    ch_fail(e, CH_EIO, "%s: cannot be written: %s", path, strerror(errno));
-    ch_out_abandon(o);
-    return CH_EIO;
+    if (fd >= 0)
+        ch_guard(close_fd, (void *)(intptr_t)(fd + 1), 0); /* never the pointer NULL */
 }
 
-static void sync_parent(const char *path)
+void ch_fd_close(int fd)
 {
-    char *copy = ch_dup(path);
-    int d = open(dirname(copy), O_RDONLY | O_DIRECTORY);
-    if (d >= 0) {
-        fsync(d);
-        close(d);
+    ch_unguard((void *)(intptr_t)(fd + 1));
+    if (fd >= 0)
+        close(fd);
+}
+
+ch_code ch_fd_read(int fd, const char *path, void *buf, size_t n, size_t *got, ch_err *e)
+{
+    ssize_t k;
+    *got = 0;
+    do
+        k = read(fd, buf, n);
+    while (k < 0 && errno == EINTR && !ch_interrupted());
+    if (k < 0 && errno == EINTR)
+        return ch_fail(e, CH_ESTOP, "interrupted while reading %s", path);
+    if (k < 0)
+        return errno == EISDIR
+                   ? ch_fail(e, CH_EUSER, "%s: is a directory, a file is wanted", path)
+                   : ch_fail(e, CH_EIO, "%s: reading failed: %s", path, strerror(errno));
+    *got = (size_t)k;
+    return CH_OK;
+}
+
+static ch_code read_all(int fd, const char *path, char **text, size_t *n, ch_err *e)
+{
+    struct stat st;
+    size_t known = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? (size_t)st.st_size : 0;
+    size_t cap = known + 4096, got = 1;
+    *n = 0;
+    *text = ch_new(cap + 1, 1);
+    ch_code c = CH_OK;
+    while (c == CH_OK && got) {
+        if (*n == cap)
+            *text = ch_grow(*text, (cap *= 2) + 1, 1);
+        c = ch_fd_read(fd, path, *text + *n, cap - *n < READ_AT_ONCE ? cap - *n : READ_AT_ONCE,
+                       &got, e);
+        *n += got;
+        if (c == CH_OK && got == READ_AT_ONCE && ch_interrupted())
+            c = ch_fail(e, CH_ESTOP, "interrupted while reading %s", path);
     }
-    free(copy);
+    (*text)[*n] = 0;
+    return c;
 }
 
-ch_code ch_out_commit(ch_out *o, ch_err *e)
+ch_code ch_file_read(const char *path, char **text, size_t *n, ch_err *e)
 {
-    int bad = ferror(o->f);
-    errno = bad ? EIO : 0;
-    if (!bad && (fflush(o->f) || fsync(fileno(o->f))))
-        bad = 1;
-    int why = errno;
-    if (fclose(o->f) && !bad)
-        bad = 1, why = errno;
-    o->f = NULL;
-    if (!bad && rename(o->tmp, o->path))
-        bad = 1, why = errno;
-    if (bad)
-        ch_fail(e, CH_EIO, "%s: writing failed: %s; nothing was replaced", o->path, strerror(why));
-    else
-        sync_parent(o->path);
-    ch_out_abandon(o);
-    return bad ? CH_EIO : CH_OK;
-}
-
-void ch_out_abandon(ch_out *o)
-{
-    if (o->f)
-        fclose(o->f);
-    if (o->tmp)
-        unlink(o->tmp);
-    free(o->path);
-    free(o->tmp);
-    *o = (ch_out){0};
-}
-
-ch_code ch_file_write(const char *path, const void *data, size_t n, ch_err *e)
-{
-    ch_out o;
-    CH_TRY(ch_out_open(&o, path, e));
-    fwrite(data, 1, n, o.f);
-    return ch_out_commit(&o, e);
+    int fd;
+    size_t used;
+    *text = NULL;
+    CH_TRY(ch_fd_open(&fd, path, e));
+    ch_code c = read_all(fd, path, text, &used, e);
+    ch_fd_close(fd);
+    if (c != CH_OK) {
+        free(*text);
+        *text = NULL;
+    } else if (n) {
+        *n = used;
+    }
+    return c;
 }
 
 ch_code ch_make_dir(const char *path, ch_err *e)
@@ -143,6 +139,11 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+static void close_dir(void *d, size_t n CH_UNUSED)
+{
+    closedir(d);
+}
+
 ch_code ch_list_dir(const char *path, const char *suffix, char ***names, int64_t *n, ch_err *e)
 {
     *names = NULL;
@@ -152,17 +153,26 @@ ch_code ch_list_dir(const char *path, const char *suffix, char ***names, int64_t
         return ch_fail(e, CH_EUSER, "%s: cannot be listed: %s", path, strerror(errno));
     int64_t cap = 0;
     size_t sn = strlen(suffix);
-    for (struct dirent *it; (it = readdir(d));) {
+    ch_guard(close_dir, d, 0);
+    struct dirent *it;
+    while (errno = 0, (it = readdir(d))) {
         size_t k = strlen(it->d_name);
         if (it->d_name[0] != '.' && k > sn && !strcmp(it->d_name + k - sn, suffix))
             *CH_PUSH(*names, *n, cap) = ch_dup(it->d_name);
     }
+    int why = errno;
+    ch_unguard(d);
     closedir(d);
     if (*n)
         qsort(*names, (size_t)*n, sizeof **names, by_name);
     *CH_PUSH(*names, *n, cap) = NULL;
     --*n;
-    return CH_OK;
+    if (!why)
+        return CH_OK;
+    ch_names_free(*names);
+    *names = NULL;
+    *n = 0;
+    return ch_fail(e, CH_EIO, "%s: cannot be listed to its end: %s", path, strerror(why));
 }
 
 void ch_names_free(char **names)

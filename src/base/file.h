@@ -1,29 +1,25 @@
-/* Files: whole reads, writes that are there entirely or not at all, hashes. */
+/* Files: whole reads, directories, hashes; writing is base/out.h. */
 #ifndef CH_BASE_FILE_H
 #define CH_BASE_FILE_H
 
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "base/err.h"
+#include "base/out.h"
 
 /* Reads a whole file; *text ends in a NUL beyond its n bytes. The caller frees it. n may be NULL.
- */
+ * Stops with CH_ESTOP when interrupted. */
 ch_code ch_file_read(const char *path, char **text, size_t *n, ch_err *e) CH_CHECK_RESULT;
 
-/* Writing: everything goes to "<path>.tmp"; commit flushes, syncs and renames it over path, abandon
- * removes it. A write that fails (disk full) shows at commit, and path keeps what it held. */
-typedef struct {
-    FILE *f;
-    char *path, *tmp;
-} ch_out;
-
-ch_code ch_out_open(ch_out *o, const char *path, ch_err *e) CH_CHECK_RESULT;
-ch_code ch_out_commit(ch_out *o, ch_err *e) CH_CHECK_RESULT;
-void ch_out_abandon(ch_out *o);
-/* open, write, commit in one. */
-ch_code ch_file_write(const char *path, const void *data, size_t n, ch_err *e) CH_CHECK_RESULT;
+/* The same by hand. got 0: the end. */
+ch_code ch_fd_open(int *fd, const char *path, ch_err *e) CH_CHECK_RESULT;
+ch_code ch_fd_read(int fd, const char *path, void *buf, size_t n, size_t *got,
+                   ch_err *e) CH_CHECK_RESULT;
+void ch_fd_close(int fd); /* -1: nothing */
+/* Closed when memory runs out (base/enter.h); for a descriptor that ch_fd_close closes. -1: nothing.
+ */
+void ch_guard_fd(int fd);
 
 /* mkdir -p. */
 ch_code ch_make_dir(const char *path, ch_err *e) CH_CHECK_RESULT;

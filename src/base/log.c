@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "base/log.h"
 
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,9 +8,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/shown.h"
+
+enum { LINE = 4096 };
+
 static ch_level most = CH_INFO;
 static int line_open; /* a redrawn progress line stands on the terminal */
-static volatile sig_atomic_t interrupted;
 
 static int is_tty(void)
 {
@@ -38,13 +40,13 @@ void ch_log(ch_level level, const char *fmt, ...)
     if (level > most)
         return;
     clear_line();
+    char raw[LINE], line[LINE]; /* no allocation: one may be what failed */
     va_list ap;
     va_start(ap, fmt);
-    if (level == CH_WARN)
-        fputs("warning: ", stderr);
-    vfprintf(stderr, fmt, ap);
-    fputc('\n', stderr);
+    vsnprintf(raw, sizeof raw, fmt, ap);
     va_end(ap);
+    ch_shown(line, sizeof line, raw);
+    fprintf(stderr, "%s%s\n", level == CH_WARN ? "warning: " : "", line);
 }
 
 int ch_colour(void)
@@ -88,12 +90,12 @@ void ch_progress_at(ch_progress *p, int64_t done, const char *note)
         return;
     p->drawn_s = now;
     double rate = (double)done / (now - p->start_s + 1e-9);
-    char eta[32] = "", line[256];
+    char eta[32] = "", raw[256], line[256];
     if (p->total && rate > 0)
         ch_duration((double)(p->total - done) / rate, eta);
-    snprintf(line, sizeof line, "%s: %ld/%ld %s, %.1f/s%s%s%s%s", p->what, (long)done,
-             (long)p->total, p->unit, rate, eta[0] ? ", " : "", eta, eta[0] ? " left" : "",
-             note ? note : "");
+    snprintf(raw, sizeof raw, "%s: %ld/%ld %s, %.1f/s%s%s%s%s", p->what, (long)done, (long)p->total,
+             p->unit, rate, eta[0] ? ", " : "", eta, eta[0] ? " left" : "", note ? note : "");
+    ch_shown(line, sizeof line, raw);
     clear_line();
     fputs(line, stderr);
     if (is_tty())
@@ -108,25 +110,4 @@ void ch_progress_end(ch_progress *p)
     char t[32];
     double s = ch_now_s() - p->start_s;
     ch_log(CH_INFO, "%s: %ld %s in %s", p->what, (long)p->done, p->unit, ch_duration(s, t));
-}
-
-static void on_signal(int sig)
-{
-    if (interrupted)
-        _exit(128 + sig);
-    interrupted = 1;
-}
-
-void ch_interrupt_install(void)
-{
-    struct sigaction a;
-    memset(&a, 0, sizeof a);
-    a.sa_handler = on_signal;
-    sigaction(SIGINT, &a, NULL);
-    sigaction(SIGTERM, &a, NULL);
-}
-
-int ch_interrupted(void)
-{
-    return interrupted;
 }

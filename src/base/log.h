@@ -1,9 +1,11 @@
-/* What a person sees on stderr: log lines, progress with rate and ETA; and the interrupt flag.
- * Progress is one redrawn line on a terminal and a plain line now and then in a pipe. */
+/* What a person sees on stderr: log lines, progress with rate and ETA; all in its shown form
+ * (base/shown.h). Progress is one redrawn line on a terminal and a plain line now and then in a pipe. */
 #ifndef CH_BASE_LOG_H
 #define CH_BASE_LOG_H
 
 #include <stdint.h>
+
+#include "base/interrupt.h"
 
 typedef enum { CH_QUIET, CH_WARN, CH_INFO, CH_DEBUG } ch_level;
 
@@ -29,9 +31,5 @@ void ch_progress_at(ch_progress *p, int64_t done, const char *note);
 void ch_progress_end(ch_progress *p);
 /* "1:05", "2 h 03 min". buf needs 32 bytes. */
 const char *ch_duration(double seconds, char *buf);
-
-/* From now on SIGINT and SIGTERM only raise the flag (a second one ends the process at once). */
-void ch_interrupt_install(void);
-int ch_interrupted(void);
 
 #endif

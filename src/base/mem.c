@@ -8,17 +8,14 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-static void out_of_memory(size_t bytes)
-{
-    fprintf(stderr, "chorus: out of memory (%zu bytes wanted)\n", bytes);
-    abort();
-}
+#include "base/enter.h"
 
 void *ch_new(size_t count, size_t elem)
 {
+    CH_MUST(elem == 0 || count <= SIZE_MAX / elem);
     void *p = calloc(count ? count : 1, elem ? elem : 1);
     if (!p)
-        out_of_memory(count * elem);
+        ch_no_memory(count * elem);
     return p;
 }
 
@@ -27,7 +24,7 @@ void *ch_grow(void *p, size_t count, size_t elem)
     CH_MUST(elem == 0 || count <= SIZE_MAX / elem);
     void *q = realloc(p, count && elem ? count * elem : 1);
     if (!q)
-        out_of_memory(count * elem);
+        ch_no_memory(count * elem);
     return q;
 }
 
@@ -35,10 +32,11 @@ void *ch_new_pages(size_t bytes)
 {
     const size_t large = (size_t)2 << 20;
     size_t page = bytes < large ? 4096 : large;
+    CH_MUST(bytes <= SIZE_MAX - page);
     size_t padded = bytes ? (bytes + page - 1) / page * page : page;
     void *p = aligned_alloc(page, padded);
     if (!p)
-        out_of_memory(bytes);
+        ch_no_memory(bytes);
     if (page == large)
         madvise(p, padded, MADV_HUGEPAGE);
     return p;
@@ -46,13 +44,16 @@ void *ch_new_pages(size_t bytes)
 
 void *ch_malloc(size_t bytes)
 {
-    return ch_need(malloc(bytes));
+    void *p = malloc(bytes ? bytes : 1);
+    if (!p && ch_can_leave())
+        ch_no_memory(bytes);
+    return p;
 }
 
 void *ch_need(void *p)
 {
     if (!p)
-        out_of_memory(0);
+        ch_no_memory(0);
     return p;
 }
 
@@ -76,7 +77,7 @@ char *ch_fmt(const char *fmt, ...)
     int n = vasprintf(&s, fmt, ap);
     va_end(ap);
     if (n < 0)
-        out_of_memory(0);
+        ch_no_memory(0);
     return s;
 }
 
@@ -88,6 +89,11 @@ void *ch_take(ch_arena *a, size_t count, size_t elem)
     void *p = a->base ? a->base + a->used : NULL;
     a->used += bytes;
     return p;
+}
+
+static void unmap(void *p, size_t n)
+{
+    munmap(p, n);
 }
 
 ch_code ch_arena_alloc(ch_arena *a, const char *what, ch_err *e)
@@ -103,6 +109,7 @@ ch_code ch_arena_alloc(ch_arena *a, const char *what, ch_err *e)
         return ch_fail(e, CH_EMEM, "%s needs %.2f GB of memory and the system refused it", what,
                        (double)a->cap / 1e9);
     madvise(p, a->cap, MADV_HUGEPAGE);
+    ch_guard(unmap, p, a->cap);
     a->base = p;
     a->used = 0;
     return CH_OK;
@@ -110,8 +117,9 @@ ch_code ch_arena_alloc(ch_arena *a, const char *what, ch_err *e)
 
 void ch_arena_free(ch_arena *a)
 {
+    ch_unguard(a->base);
     if (a->base)
-        munmap(a->base, a->cap);
+        unmap(a->base, a->cap);
     *a = (ch_arena){0};
 }
 

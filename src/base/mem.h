@@ -1,5 +1,5 @@
-/* Memory: small things through ch_new (never NULL: running out of a few bytes is not survivable),
- * planned big buffers through one arena per lifetime. */
+/* Memory: small things through ch_new, planned big buffers through one arena per lifetime. Where
+ * there is none, ch_new and its like do not return: they leave by ch_no_memory. */
 #ifndef CH_BASE_MEM_H
 #define CH_BASE_MEM_H
 
@@ -8,14 +8,13 @@
 
 #include "base/err.h"
 
-/* Zeroed memory of count * elem bytes; aborts with a sentence when there is none. Free with free().
- */
+/* Zeroed memory of count * elem bytes, never NULL. Free with free(). */
 void *ch_new(size_t count, size_t elem);
 /* Grows p to count elements; the new part is not zeroed. */
 void *ch_grow(void *p, size_t count, size_t elem);
 /* Page-aligned scratch on large pages where there are some, not zeroed; free(). */
 void *ch_new_pages(size_t bytes);
-/* malloc's; NULL only where there is no way out of here. */
+/* malloc, for other libraries: NULL only where ch_no_memory cannot leave. */
 void *ch_malloc(size_t bytes);
 /* p, which some other library allocated; NULL is out of memory. */
 void *ch_need(void *p);

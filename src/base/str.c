@@ -6,13 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/enter.h"
 #include "base/mem.h"
 
+/* A text beyond it is no text; it counts as out of memory. */
 enum { MAX_BYTES = 1 << 30 };
 
 static void reserve(ch_str *b, size_t extra)
 {
-    CH_MUST(b->n + extra + 1 <= MAX_BYTES);
+    if (extra >= MAX_BYTES - b->n)
+        ch_no_memory(extra);
     if (b->n + extra + 1 <= b->cap)
         return;
     size_t cap = b->cap ? b->cap : 64;
@@ -42,7 +45,8 @@ void ch_str_addf(ch_str *b, const char *fmt, ...)
     va_copy(again, ap);
     int n = vsnprintf(NULL, 0, fmt, ap);
     va_end(ap);
-    CH_MUST(n >= 0);
+    if (n < 0)
+        ch_no_memory(0);
     reserve(b, (size_t)n);
     vsnprintf(b->s + b->n, (size_t)n + 1, fmt, again);
     va_end(again);

@@ -75,8 +75,6 @@ void ch_print_help(FILE *f, const ch_cmd *c); /* NULL: of the program */
 /* 0 done, 1 failed at run time, 2 bad input or a full disk, 130 interrupted. */
 int ch_exit_code(ch_code c);
 
-/* Columns of the terminal on stdout, 0 when it is none. */
-int64_t ch_columns(void);
 /* The terminal table, or results as JSON, on stdout. */
 ch_code ch_print_report(const ch_report_data *d, int json, ch_err *e) CH_CHECK_RESULT;
 /* Device and model of --model (or r->model) as r says. */

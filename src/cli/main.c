@@ -1,12 +1,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/enter.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/screen.h"
 
 const char ch_version[] = "0.1.0";
 
@@ -64,27 +66,21 @@ int ch_exit_code(ch_code c)
     return c == CH_EUSER || c == CH_ELONG || c == CH_EIO ? 2 : 1;
 }
 
-int64_t ch_columns(void)
-{
-    struct winsize w = {0};
-    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &w))
-        return 0;
-    return w.ws_col;
-}
-
 ch_code ch_print_report(const ch_report_data *d, int json, ch_err *e)
 {
     if (!json) {
+        int64_t columns = ch_screen_columns();
         int colour = isatty(STDOUT_FILENO) && ch_colour();
-        CH_TRY(ch_report_terminal(stdout, d, colour, ch_columns(), e));
-    } else {
-        char *text;
-        CH_TRY(ch_report_json_text(&text, d, e));
-        fputs(text, stdout);
-        free(text);
+        ch_screen_trust(colour);
+        ch_code c = ch_report_terminal(stdout, d, colour, columns, e);
+        ch_screen_trust(0);
+        return c;
     }
-    return fflush(stdout) || ferror(stdout) ? ch_fail(e, CH_EIO, "stdout: cannot be written")
-                                            : CH_OK;
+    char *text;
+    CH_TRY(ch_report_json_text(&text, d, e));
+    fputs(text, stdout);
+    free(text);
+    return CH_OK;
 }
 
 ch_code ch_open_model(const ch_recipe *r, ch_device **d, ch_model **m, ch_err *e)
@@ -113,26 +109,42 @@ static void calm_threads(char **argv)
     execv(path, argv); /* where it fails, only speed is lost */
 }
 
+typedef struct {
+    ch_args args;
+    int argc;
+    const char **argv;
+} command;
+
+static ch_code work(void *ctx, ch_err *e)
+{
+    command *m = ctx;
+    ch_args *a = &m->args;
+    CH_TRY(ch_args_parse(a, m->argc, m->argv, e));
+    if (a->help || a->version) {
+        if (a->help)
+            ch_print_help(stdout, a->cmd);
+        else
+            printf("chorus %s\n", ch_version);
+        return CH_OK;
+    }
+    ch_log_level(ch_arg_given(a, "quiet")     ? CH_WARN
+                 : ch_arg_given(a, "verbose") ? CH_DEBUG
+                                              : CH_INFO);
+    ch_code c = a->cmd->run(a, e);
+    ch_log(CH_DEBUG, "memory: %zu bytes at the most", ch_peak_rss_bytes());
+    return c;
+}
+
 int main(int argc, char **argv)
 {
+    ch_screen_open();
     calm_threads(argv);
-    ch_args a;
     ch_err e = {0};
-    ch_code c = ch_args_parse(&a, argc, (const char **)argv, &e);
-    if (c == CH_OK && a.help) {
-        ch_print_help(stdout, a.cmd);
-    } else if (c == CH_OK && a.version) {
-        printf("chorus %s\n", ch_version);
-    } else if (c == CH_OK) {
-        ch_log_level(ch_arg_given(&a, "quiet")     ? CH_WARN
-                     : ch_arg_given(&a, "verbose") ? CH_DEBUG
-                                                   : CH_INFO);
-        ch_interrupt_install();
-        c = a.cmd->run(&a, &e);
-        ch_log(CH_DEBUG, "memory: %zu bytes at the most", ch_peak_rss_bytes());
-    }
-    if (c != CH_OK)
+    command m = {.argc = argc, .argv = (const char **)argv};
+    ch_interrupt_install();
+    ch_code c = ch_enter(work, &m, &e), written = ch_screen_close(&e);
+    if (c != CH_OK || written != CH_OK)
         fprintf(stderr, "%s\n", e.msg);
-    ch_args_free(&a);
-    return ch_exit_code(c);
+    ch_args_free(&m.args);
+    return ch_exit_code(c != CH_OK ? c : written);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "base/enter.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -243,14 +244,16 @@ static ch_code side_yaml(ch_side *s, const char *path, ch_err *e)
     size_t n;
     CH_TRY(ch_file_read(path, &text, &n, e));
     yaml_parser_t parser;
-    CH_MUST(yaml_parser_initialize(&parser));
+    if (!yaml_parser_initialize(&parser))
+        ch_no_memory(0);
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, n);
     side_state at = BEFORE;
     ch_code c = CH_OK;
     for (int done = 0; !done && c == CH_OK;) {
         yaml_event_t ev;
         if (!yaml_parser_parse(&parser, &ev)) {
-            c = ch_fail(e, CH_EUSER, "%s, line %lu: not YAML: %s", path,
+            c = ch_fail(e, parser.error == YAML_MEMORY_ERROR ? CH_EMEM : CH_EUSER,
+                        "%s, line %lu: not YAML: %s", path,
                         (unsigned long)parser.problem_mark.line + 1,
                         parser.problem ? parser.problem : "unreadable");
             break;

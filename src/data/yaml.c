@@ -79,12 +79,20 @@ static ch_code complain(const char *path, const cyaml_schema_value_t *schema, co
     return CH_EUSER;
 }
 
+void *ch_yaml_mem(void *ctx CH_UNUSED, void *p, size_t n)
+{
+    if (n)
+        return ch_grow(p, n, 1);
+    free(p);
+    return NULL;
+}
+
 static cyaml_config_t settings(complaint *c)
 {
     return (cyaml_config_t){.log_fn = c ? listen : NULL,
                             .log_ctx = c,
                             .log_level = CYAML_LOG_ERROR,
-                            .mem_fn = cyaml_mem,
+                            .mem_fn = ch_yaml_mem,
                             .flags = CYAML_CFG_NO_ALIAS};
 }
 

@@ -11,6 +11,8 @@
  * *out is for ch_yaml_free with the same schema. */
 ch_code ch_yaml_load(const char *path, const cyaml_schema_value_t *schema, void **out,
                      ch_err *e) CH_CHECK_RESULT;
+/* For cyaml_config_t: what libcyaml gets its memory from; it leaves as ch_new does. */
+void *ch_yaml_mem(void *ctx, void *p, size_t n);
 void ch_yaml_free(const cyaml_schema_value_t *schema, void *data);
 
 #endif

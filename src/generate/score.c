@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "generate/internal.h"

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/enter.h"
 #include "base/log.h"
 
 static const int64_t CHUNK_BYTES = 8 << 20;
@@ -172,13 +173,25 @@ static char *name_of(const ch_model *m)
     return clean;
 }
 
+static void release_meta(void *meta, size_t n CH_UNUSED)
+{
+    gguf_free(meta);
+}
+
+static void release_llama(void *llama, size_t n CH_UNUSED)
+{
+    llama_model_free(llama);
+}
+
 static ch_code load(ch_model *m, ch_err *e)
 {
     CH_TRY(ch_meta_open(&m->meta, m->path, e));
+    ch_guard(release_meta, m->meta, 0);
     CH_TRY(ch_meta_dims(&m->dims, m->meta, m->path, e));
     CH_TRY(check_tensors(m, e));
     m->name = name_of(m);
     CH_TRY(ch_vocab_load(m, e));
+    ch_guard(release_llama, m->llama, 0);
     CH_TRY(ch_chat_learn(m, e));
     CH_TRY(read_weights(m, e));
     return ch_hash_file(m->path, &m->hash, e);
@@ -209,6 +222,8 @@ void ch_model_free(ch_model *m)
         return;
     ch_layout_release(&m->layout);
     ch_arena_free(&m->arena);
+    ch_unguard(m->meta);
+    ch_unguard(m->llama);
     if (m->meta)
         gguf_free(m->meta);
     if (m->llama)

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "data/yaml.h"
 #include "recipe/fields.h"
 
 enum { MAX_KEYS = 48, MAX_SECTIONS = 12, ARM_KEYS = 5 };
@@ -234,7 +235,7 @@ ch_code ch_recipe_read(ch_recipe *r, const char *path, ch_err *e)
     ch_str log = {0};
     cyaml_config_t how = {.log_fn = keep_log,
                           .log_ctx = &log,
-                          .mem_fn = cyaml_mem,
+                          .mem_fn = ch_yaml_mem,
                           .log_level = CYAML_LOG_ERROR,
                           .flags = CYAML_CFG_DEFAULT};
     raw_recipe *raw = NULL;

@@ -99,7 +99,8 @@ static void print_table(const screen *s, const table *t)
 static void print_wrapped(const screen *s, const char *lead, const char *text)
 {
     int64_t at = fprintf(s->f, "%s", lead), indent = at;
-    for (const char *word = text; *word;) {
+    char *clean = ch_clean_line(text);
+    for (const char *word = clean; *word;) {
         size_t n = strcspn(word, " \n");
         char *piece = ch_dupn(word, n);
         int64_t w = ch_width(piece);
@@ -113,6 +114,7 @@ static void print_wrapped(const screen *s, const char *lead, const char *text)
         word += n;
         word += strspn(word, " \n");
     }
+    free(clean);
     fputc('\n', s->f);
 }
 

@@ -5,43 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
+#include "base/shown.h"
 
 int ch_has_text(const char *s)
 {
     return s && *s;
 }
 
-/* U+0080..9F move cursors on some terminals, U+202A..E and U+2066..9 turn the reading order round.
- */
-static int hidden(const unsigned char *s, size_t n)
-{
-    if (n == 2)
-        return s[0] == 0xC2 && s[1] < 0xA0;
-    return n == 3 && s[0] == 0xE2 &&
-           ((s[1] == 0x80 && s[2] >= 0xAA && s[2] <= 0xAE) ||
-            (s[1] == 0x81 && s[2] >= 0xA6 && s[2] <= 0xA9));
-}
-
 void ch_add_clean(ch_str *b, const char *text)
 {
-    const unsigned char *s = (const unsigned char *)text;
-    size_t left = text ? strlen(text) : 0;
-    while (left) {
-        size_t n = ch_utf8_char((const char *)s, left);
-        if (n == 0 || hidden(s, n)) {
-            ch_str_add(b, "\xEF\xBF\xBD");
-        } else if (*s == 0x7F) {
-            ch_str_add(b, "\xE2\x90\xA1");
-        } else if (*s < 0x20 && *s != '\n' && *s != '\t') {
-            const char picture[] = {(char)0xE2, (char)0x90, (char)(0x80 + *s), 0};
-            ch_str_add(b, picture);
-        } else {
-            ch_str_addn(b, (const char *)s, n);
-        }
-        s += n ? n : 1;
-        left -= n ? n : 1;
-    }
+    if (text)
+        ch_add_shown(b, text);
 }
 
 char *ch_clean(const char *s)

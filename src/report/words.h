@@ -12,10 +12,9 @@
 /* 1 when s holds any text. */
 int ch_has_text(const char *s);
 
-/* Appends s as valid UTF-8: broken sequences become U+FFFD, control characters their pictures
- * (U+2400..), but for newline and tab. */
+/* Appends s as ch_add_shown does; s may be NULL. */
 void ch_add_clean(ch_str *b, const char *s);
-/* The same in a new string; s may be NULL. */
+/* The same in a new string. */
 char *ch_clean(const char *s);
 /* The same on one line: newlines and tabs become blanks. */
 char *ch_clean_line(const char *s);

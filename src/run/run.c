@@ -88,6 +88,7 @@ static ch_code enter_dir(ch_state *s, const ch_run_opts *o, ch_err *e)
     int old = ch_exists(path);
     free(path);
     s->lock = open(s->dir, O_RDONLY | O_DIRECTORY);
+    ch_guard_fd(s->lock);
     if (s->lock < 0 || flock(s->lock, LOCK_EX | LOCK_NB))
         return ch_fail(e, CH_EUSER, "%s: another chorus is at work there", s->dir);
     if (o->fresh && old && nftw(s->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT))

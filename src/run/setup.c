@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -146,7 +147,6 @@ void ch_state_release(ch_state *s)
     if (s->device)
         ch_device_close(s->device);
     free(s->made);
-    if (s->lock >= 0)
-        close(s->lock);
+    ch_fd_close(s->lock);
     *s = (ch_state){.lock = -1};
 }

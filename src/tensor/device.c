@@ -8,6 +8,7 @@
 #include <cpuid.h>
 #endif
 
+#include "base/enter.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "tensor/cpu.h"
@@ -111,6 +112,11 @@ static int choose_threads(int wanted)
     return got;
 }
 
+static void release(void *d, size_t n CH_UNUSED)
+{
+    ch_device_close(d);
+}
+
 ch_code ch_device_open(ch_device **out, ch_precision p, ch_isa isa, int threads, ch_err *e)
 {
     static const char *const isa_name[] = {"auto", "portable", "avx2", "avx512"};
@@ -136,6 +142,7 @@ ch_code ch_device_open(ch_device **out, ch_precision p, ch_isa isa, int threads,
     snprintf(d->text, sizeof d->text, "%s, %s, %d thread%s, %s", bf16 ? "bf16" : "f32",
              isa_name[isa], d->threads, d->threads == 1 ? "" : "s", c.name);
     /* --isa holds for the kernels; bf16 products need all that oneDNN finds */
+    ch_guard(release, d, 0);
     ch_code code = ch_gemm_open(&d->gemm, d, bf16 ? CH_ISA_AVX512 : isa, e);
     if (code == CH_OK)
         code = ch_selfcheck(d, e);
@@ -150,6 +157,7 @@ void ch_device_close(ch_device *d)
 {
     if (!d)
         return;
+    ch_unguard(d);
     ch_gemm_close(d->gemm);
     free(d);
 }

@@ -323,6 +323,7 @@ static void *at_least(buffer *b, size_t bytes)
 {
     if (bytes > b->bytes) {
         free(b->p);
+        *b = (buffer){0}; /* should there be no memory, and ch_new_pages not return */
         b->p = ch_new_pages(bytes);
         b->bytes = bytes;
     }

@@ -140,10 +140,11 @@ static int below(const char *path)
     char full[2 * PATH_MAX];
     size_t n = strlen(dir);
     if (path[0] != '/') {
-        if (!getcwd(full, PATH_MAX))
+        char here[PATH_MAX];
+        if (!getcwd(here, sizeof here))
             return 0;
-        strcat(full, "/");
-        strncat(full, path[0] == '.' && path[1] == '/' ? path + 2 : path, PATH_MAX - 1);
+        path += path[0] == '.' && path[1] == '/' ? 2 : 0;
+        snprintf(full, sizeof full, "%s/%s", here, path);
         path = full;
     }
     return n && !strncmp(path, dir, n) && (path[n] == '/' || !path[n]);
