@@ -222,6 +222,7 @@ static void the_best_by_dev_loss_is_put_back_and_the_last_is_kept(void **state)
     o.steps = 30;
     o.batch = 1;
     o.eval_every = 1;
+    o.keep = CH_KEEP_BEST;
     char *dir = scratch_dir(), *last = ch_path(dir, "last.w");
     outcome out = train(&b, ch_objective_find("sft"), &dev, &o, dir);
     CHECK_OK(out.code, &out.e);
@@ -230,7 +231,7 @@ static void the_best_by_dev_loss_is_put_back_and_the_last_is_kept(void **state)
     ch_err e = {0};
     CHECK_OK(ch_dev_loss(b.m, &dev, o.max_rows, &loss, &e), &e);
     CHECK_NEAR(loss, out.r.best_dev, 1e-9);
-    CHECK_OK(ch_weights_read(last, b.m, BENCH_HASH, &e), &e);
+    CHECK_OK(ch_weights_read(last, b.m, o.steps, BENCH_HASH, &e), &e);
     CHECK_OK(ch_dev_loss(b.m, &dev, o.max_rows, &loss, &e), &e);
     CHECK_NEAR(loss, out.r.last_dev, 1e-9);
     outcome_release(&out);

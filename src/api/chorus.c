@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "generate/generate.h"
 #include "report/found.h"
 #include "report/measured.h"
@@ -123,7 +124,7 @@ static ch_code make_request(ch_request *q, ch_seq *s, const chorus_model *m, con
                               .top_k = o->top_k,
                               .top_p = o->top_p,
                               .seed = o->seed,
-                              .stream = (uint64_t)i,
+                              .stream = ch_stream(CH_USE_ANSWERS, (uint64_t)i),
                               .max_new = o->max_new}};
     return CH_OK;
 }

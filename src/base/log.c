@@ -126,6 +126,11 @@ void ch_interrupt_install(void)
     sigaction(SIGTERM, &a, NULL);
 }
 
+void ch_interrupt_lower(void)
+{
+    interrupted = 0;
+}
+
 int ch_interrupted(void)
 {
     return interrupted;

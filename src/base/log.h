@@ -33,5 +33,7 @@ const char *ch_duration(double seconds, char *buf);
 /* From now on SIGINT and SIGTERM only raise the flag (a second one ends the process at once). */
 void ch_interrupt_install(void);
 int ch_interrupted(void);
+/* Lowers the flag: what it stopped may be called again. */
+void ch_interrupt_lower(void);
 
 #endif
