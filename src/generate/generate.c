@@ -103,13 +103,17 @@ static int64_t first_bad(const gen *g, int64_t n)
     return n;
 }
 
+static ch_code not_interrupted(ch_err *e)
+{
+    return ch_interrupted() ? ch_fail(e, CH_ESTOP, "interrupted while generating") : CH_OK;
+}
+
 static ch_code choose_all(gen *g, const float *logits, int64_t n, int64_t n_rows, ch_err *e)
 {
     pick *p = g->picks;
     int64_t V = g->z->V;
     ch_device *d = ch_model_device(g->m);
-    if (ch_interrupted())
-        return ch_fail(e, CH_ESTOP, "interrupted while generating");
+    CH_TRY(not_interrupted(e));
     ch_device_ops(d)->logsumexp(d, g->lse, logits, n_rows, V);
     int64_t bad = first_bad(g, n);
     if (bad < n)
@@ -120,12 +124,14 @@ static ch_code choose_all(gen *g, const float *logits, int64_t n, int64_t n_rows
                        (long long)answer_of(g, p[bad].req)->n + 1);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(ch_device_team(d))
     for (int64_t i = 0; i < n; i++) {
+        if (ch_interrupted()) /* thousands of requests may have one prompt */
+            continue;
         int64_t row = p[i].row, at = omp_get_thread_num() * V;
         ch_choosing c = {g->p + at, g->options + at};
         p[i].token = ch_choose(logits + row * V, V, &request_of(g, p[i].req)->how,
                                answer_of(g, p[i].req)->n, &c);
     }
-    return CH_OK;
+    return not_interrupted(e);
 }
 
 /* Reads forest rows [a, b) and chooses the first token of the requests [r0, r1), whose prompts end
@@ -187,8 +193,8 @@ static ch_code read_prompts(gen *g, int64_t wave, int64_t n, ch_err *e)
             }
         }
         c = read_piece(g, wave, a, b, by_leaf, r0, r, e);
-        if (c == CH_OK && ch_interrupted())
-            c = ch_fail(e, CH_ESTOP, "interrupted while generating");
+        if (c == CH_OK)
+            c = not_interrupted(e);
         if (g->shows)
             ch_progress_at(&g->bar, g->done, NULL);
     }

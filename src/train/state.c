@@ -92,8 +92,10 @@ static ch_code read_blocks(const char *path, FILE *f, const head *h, const block
     for (int64_t i = 0; i < b->n; i++)
         if (fread(b->list[i], sizeof(float), (size_t)b->total, f) != (size_t)b->total)
             return ch_fail(e, CH_EIO, "%s: reading failed: %s", path, strerror(errno));
-    ch_hash digest = digest_of(h, b);
-    if (memcmp(h->digest, digest.hex, sizeof digest.hex))
+    char digest[sizeof h->digest] = {0};
+    ch_hash all = digest_of(h, b);
+    memcpy(digest, all.hex, sizeof all.hex);
+    if (memcmp(h->digest, digest, sizeof digest))
         return ch_fail(e, CH_EUSER, "%s: is damaged, its digest does not fit its bytes; %s", path,
                        b->cure);
     return CH_OK;
