@@ -1,7 +1,9 @@
 /* Random numbers: two uses never draw the same, the trained models' and the split's own streams
  * stay what they were, and the inputs that get candidates are not the first update's. */
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "align/align.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -89,6 +91,48 @@ static void no_use_shuffles_like_another_and_none_like_the_first_update(void **s
     }
 }
 
+/* As the candidates' own code draws them, on a task whose training rows are its inputs. */
+static void the_inputs_that_get_candidates_are_not_the_first_updates(void **state)
+{
+    (void)state;
+    enum { INPUTS = 40 };
+    ch_device *d;
+    ch_model *m;
+    char word[INPUTS][4], instruction[] = "i", name[] = "t";
+    ch_instance item[INPUTS] = {{0}};
+    int64_t train[INPUTS], first = 0, equal = 0;
+    tiny_open(&d, &m);
+    for (int i = 0; i < INPUTS; i++) {
+        snprintf(word[i], sizeof word[i], "%d", i);
+        item[i] = (ch_instance){.id = word[i], .input = word[i]};
+        train[i] = i;
+    }
+    ch_task task = {.name = name, .instruction = instruction, .items = item, .n_items = INPUTS};
+    ch_share share = {
+        .task = &task, .train = train, .n_train = INPUTS, .train_w = &first, .n_train_w = 1};
+    ch_split split = {.list = &share, .n = 1};
+    ch_group list[INPUTS] = {{0}};
+    ch_train_opts o = {.batch = BATCH, .steps = 1};
+    for (o.seed = 1; o.seed <= SEEDS; o.seed++) {
+        int64_t drawn[BATCH], common = 0;
+        ch_candidates c;
+        ch_err e = {0};
+        ch_align_opts how = {.max_new = 1, .items = BATCH, .seed = o.seed, .top_p = 1};
+        ch_train_drawn(&(ch_groups){list, INPUTS}, &o, 0, drawn);
+        CHECK_OK(ch_candidates_make(&c, m, &split, &how, &e), &e);
+        assert_int_equal(c.n, BATCH);
+        for (int i = 0; i < BATCH; i++)
+            for (int k = 0; k < BATCH; k++)
+                common += c.list[i].item == drawn[k];
+        CHECK_(common < BATCH - 2);
+        equal += common;
+        ch_candidates_release(&c);
+    }
+    CHECK_(equal > 0 && equal < SEEDS * BATCH / 2); /* 8 of 40 against 8 of 40: 1.6 are common */
+    ch_model_free(m);
+    ch_device_close(d);
+}
+
 int main(void)
 {
     ch_log_level(CH_WARN);
@@ -96,6 +140,7 @@ int main(void)
         cmocka_unit_test(no_two_uses_draw_an_equal_number),
         cmocka_unit_test(the_streams_of_two_uses_never_meet),
         cmocka_unit_test(epochs_and_splits_have_the_streams_they_always_had),
+        cmocka_unit_test(the_inputs_that_get_candidates_are_not_the_first_updates),
         cmocka_unit_test(no_use_shuffles_like_another_and_none_like_the_first_update),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
