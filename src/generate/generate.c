@@ -416,7 +416,7 @@ ch_code ch_generate(ch_model *m, const ch_request *req, int64_t n, const ch_gen_
 
 int64_t ch_generate_bytes(ch_model *m, const ch_request *req, int64_t n, const ch_gen_opts *o)
 {
-    if (!n)
+    if (!n || check(m, req, n, o, NULL) != CH_OK)
         return 0;
     gen *g = ch_new(1, sizeof *g);
     *g = (gen){.m = m, .z = ch_model_dims(m), .req = req, .n = n};

@@ -46,7 +46,7 @@ ch_code ch_generate(ch_model *m, const ch_request *req, int64_t n, const ch_gen_
 void ch_answer_release(ch_answer *a);
 /* CH_EUSER when an option is out of range, or n sequences are too many. o may be NULL. */
 ch_code ch_gen_check(const ch_gen_opts *o, int64_t n, ch_err *e) CH_CHECK_RESULT;
-/* Bytes that ch_generate would allocate beside the answers. */
+/* Bytes that ch_generate would allocate beside the answers; 0 for what it would refuse. */
 int64_t ch_generate_bytes(ch_model *m, const ch_request *req, int64_t n, const ch_gen_opts *o);
 
 /* logp[i] = sum of log P of seqs[i].ids[n_prompt..n). Everything shared is computed once. Errors as
