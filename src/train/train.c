@@ -158,6 +158,8 @@ static int within(double v, double low, double high)
     return v >= low && v <= high; /* not so for NaN */
 }
 
+#define CH_BOUNDS(name, def, low, high, what) {#name, o->constants.name, low, high},
+
 /* Rates are computed in float: what rounds to its edge there is out of range, too. */
 static ch_code check_rates(const ch_train_opts *o, ch_err *e)
 {
@@ -172,9 +174,7 @@ static ch_code check_rates(const ch_train_opts *o, ch_err *e)
                 {"eps", o->eps, 1e-30, 1},
                 {"weight_decay", o->weight_decay, 0, 10},
                 {"clip", o->clip, 0, 1e9},
-                {"lambda", o->lambda, 0, 1e6},
-                {"margin", o->margin, -1e6, 1e6},
-                {"beta", o->beta, 0, 1e6}};
+                CH_CONSTANTS(CH_BOUNDS)};
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
         if (!within(list[i].v, list[i].low, list[i].high))
             return ch_fail(e, CH_EUSER, "train: %s is %g, wanted %g to %g", list[i].key, list[i].v,
