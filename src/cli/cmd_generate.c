@@ -4,7 +4,6 @@
 
 #include "base/json.h"
 #include "base/log.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
