@@ -19,7 +19,8 @@
 #include "base/str.h"
 #include "support/roof.h"
 #include "support/works.h"
-#include "train/internal.h"
+#include "train/sampler.h"
+#include "train/step.h"
 
 enum { UPDATES = 5 };
 

@@ -12,7 +12,8 @@
 #include "base/rng.h"
 #include "support/roof.h"
 #include "tensor/ops.h"
-#include "train/internal.h"
+#include "train/sampler.h"
+#include "train/step.h"
 
 enum { ROUNDS = 5 };
 

@@ -21,7 +21,7 @@ lay_tree() {
         cp "$room"*.h "$tree/$room" 2>/dev/null || true
     done
     cp src/align/objectives.c src/align/losses.c "$tree/src/align/"
-    cp -r tests/CMakeLists.txt tests/support tests/mutants "$tree/tests/"
+    cp -r tests/CMakeLists.txt tests/support tests/mutants tests/torture "$tree/tests/"
     rm -f "$tree"/tests/support/report*
     for t in $tests; do cp "tests/$t.c" "$tree/tests/"; done
     # auto is portable, the others are refused, and oneDNN is free to use what the CPU has (bf16 needs it)

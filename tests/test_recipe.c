@@ -140,7 +140,7 @@ static void a_wrong_value_is_named_with_what_is_possible(void **state CH_UNUSED)
             "whole number");
     REFUSED("model: m\ndata: {tasks: t}\ntrain: {steps: 2.5}\n", "train.steps", "whole number");
     REFUSED("model: m\ndata: {tasks: t}\ntrain: {lr: nan}\n", "train.lr", "number");
-    REFUSED("model: m\ndata: {tasks: t}\ntrain: {lr: -1}\n", "train.lr", "from 0 to 10");
+    REFUSED("model: m\ndata: {tasks: t}\ntrain: {lr: -1}\n", "train.lr", "from 1e-30 to 10");
     REFUSED("model: m\ndata: {tasks: t}\nprecision: bf61\n", "precision", "did you mean \"bf16\"?");
     REFUSED("model: m\ndata: {tasks: t}\narms: [{name: a, objective: sft, steps: x}]\n", "arm a",
             "train.steps");

@@ -222,19 +222,144 @@ static void the_best_by_dev_loss_is_put_back_and_the_last_is_kept(void **state)
     o.steps = 30;
     o.batch = 1;
     o.eval_every = 1;
+    o.keep = CH_KEEP_BEST;
     char *dir = scratch_dir(), *last = ch_path(dir, "last.w");
     outcome out = train(&b, ch_objective_find("sft"), &dev, &o, dir);
     CHECK_OK(out.code, &out.e);
     CHECK_(out.r.best_step < o.steps && out.r.best_dev < out.r.last_dev);
+    CHECK_(out.r.kept_step == out.r.best_step);
     double loss = NAN;
     ch_err e = {0};
     CHECK_OK(ch_dev_loss(b.m, &dev, o.max_rows, &loss, &e), &e);
     CHECK_NEAR(loss, out.r.best_dev, 1e-9);
-    CHECK_OK(ch_weights_read(last, b.m, BENCH_HASH, &e), &e);
+    CHECK_OK(ch_weights_read(last, b.m, o.steps, BENCH_HASH, &e), &e);
     CHECK_OK(ch_dev_loss(b.m, &dev, o.max_rows, &loss, &e), &e);
     CHECK_NEAR(loss, out.r.last_dev, 1e-9);
     outcome_release(&out);
     free(last);
+    scratch_remove(dir);
+    tear_down(&b);
+}
+
+static void the_last_is_kept_unless_asked_otherwise(void **state)
+{
+    (void)state;
+    bench b;
+    set_up(&b, CH_PRECISION_F32, 1);
+    ch_groups dev = {b.group + 1, 1};
+    b.all.n = 1;
+    ch_train_opts o = plain_options(&b);
+    o.steps = 30;
+    o.batch = 1;
+    o.eval_every = 1;
+    char *dir = scratch_dir(), *best = ch_path(dir, "best.w"), *last = ch_path(dir, "last.w");
+    outcome out = train(&b, ch_objective_find("sft"), &dev, &o, dir);
+    CHECK_OK(out.code, &out.e);
+    CHECK_(out.r.best_step < o.steps && out.r.kept_step == o.steps);
+    CHECK_(!ch_exists(best) && !ch_exists(last));
+    double loss = NAN;
+    ch_err e = {0};
+    CHECK_OK(ch_dev_loss(b.m, &dev, o.max_rows, &loss, &e), &e);
+    CHECK_NEAR(loss, out.r.last_dev, 1e-9);
+    CHECK_(loss > out.r.best_dev);
+    outcome_release(&out);
+    free(best);
+    free(last);
+    scratch_remove(dir);
+    tear_down(&b);
+}
+
+static void check_refused(bench *b, const ch_train_opts *o, const char *key)
+{
+    char *dir = scratch_dir(), *inside = ch_path(dir, "run");
+    ch_train_result r;
+    ch_err e = {0};
+    CHECK_FAILS(ch_train(b->m, ch_objective_find("sft"), &b->all, NULL, o, inside, "h", &r, &e),
+                CH_EUSER, &e, key);
+    CHECK_(!ch_exists(inside));
+    free(inside);
+    scratch_remove(dir);
+}
+
+static void options_out_of_range_are_refused_before_anything_is_written(void **state)
+{
+    (void)state;
+    bench b;
+    set_up(&b, CH_PRECISION_F32, 1);
+    const double reals[] = {(double)NAN, (double)INFINITY, -(double)INFINITY, -2e6, 1e300};
+    const int64_t counts[] = {-1, INT64_MIN, INT64_MAX, (int64_t)1 << 40};
+    const struct {
+        const char *key;
+        size_t at;
+    } real[] = {{"lr", offsetof(ch_train_opts, lr)},
+                {"min_lr_ratio", offsetof(ch_train_opts, min_lr_ratio)},
+                {"warmup_ratio", offsetof(ch_train_opts, warmup_ratio)},
+                {"beta1", offsetof(ch_train_opts, beta1)},
+                {"beta2", offsetof(ch_train_opts, beta2)},
+                {"eps", offsetof(ch_train_opts, eps)},
+                {"weight_decay", offsetof(ch_train_opts, weight_decay)},
+                {"clip", offsetof(ch_train_opts, clip)},
+                {"lambda", offsetof(ch_train_opts, constants.lambda)},
+                {"margin", offsetof(ch_train_opts, constants.margin)},
+                {"beta", offsetof(ch_train_opts, constants.beta)}},
+      count[] = {{"steps", offsetof(ch_train_opts, steps)},
+                 {"batch", offsetof(ch_train_opts, batch)},
+                 {"inputs_per_instruction", offsetof(ch_train_opts, inputs_per_instruction)},
+                 {"eval_every", offsetof(ch_train_opts, eval_every)},
+                 {"save_every", offsetof(ch_train_opts, save_every)},
+                 {"max_rows", offsetof(ch_train_opts, max_rows)}};
+    for (size_t i = 0; i < sizeof real / sizeof *real; i++)
+        for (size_t k = 0; k < sizeof reals / sizeof *reals; k++) {
+            ch_train_opts o = plain_options(&b);
+            memcpy((char *)&o + real[i].at, &reals[k], sizeof *reals);
+            check_refused(&b, &o, real[i].key);
+        }
+    for (size_t i = 0; i < sizeof count / sizeof *count; i++)
+        for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
+            ch_train_opts o = plain_options(&b);
+            memcpy((char *)&o + count[i].at, &counts[k], sizeof *counts);
+            check_refused(&b, &o, count[i].key);
+        }
+    ch_train_opts o = plain_options(&b);
+    o.lr = 0;
+    check_refused(&b, &o, "lr");
+    o = plain_options(&b);
+    o.eps = 0; /* 0 / 0 where a gradient is 0 */
+    check_refused(&b, &o, "eps");
+    o = plain_options(&b);
+    o.keep = 2;
+    check_refused(&b, &o, "keep");
+    tear_down(&b);
+}
+
+/* Rates that blow the weights up in the last update, whose loss was still a number. */
+static void a_model_whose_weights_are_not_numbers_is_not_handed_over(void **state)
+{
+    (void)state;
+    bench b;
+    set_up(&b, CH_PRECISION_F32, 1);
+    ch_train_opts o = plain_options(&b);
+    o.steps = 1;
+    o.warmup_ratio = 0;
+    char *dir = scratch_dir();
+    ch_err e = {0};
+    ch_train_result r;
+    for (int i = 0; i < 2; i++) { /* decay makes a great weight a hundred times as great */
+        reload(&b);
+        const ch_param *p = &ch_model_layout(b.m)->list[0];
+        o.lr = o.weight_decay = i ? 10 : plain_options(&b).lr;
+        ch_model_weights(b.m)[p->at + (p->rows - 1) * p->cols] = i ? 1e18f : 1.f;
+        ch_model_touch(b.m);
+        e = (ch_err){0};
+        char *sub = ch_path(dir, i ? "b" : "a");
+        ch_code c =
+            ch_train(b.m, ch_objective_find("sft"), &b.all, NULL, &o, sub, BENCH_HASH, &r, &e);
+        if (i)
+            CHECK_FAILS(c, CH_ENUMBER, &e, "behind step 1: a weight");
+        else
+            CHECK_OK(c, &e);
+        free(sub);
+    }
     scratch_remove(dir);
     tear_down(&b);
 }
@@ -310,6 +435,9 @@ int main(void)
         cmocka_unit_test(many_copies_of_one_group_fit_however_few_rows_they_share),
         cmocka_unit_test(one_batch_can_be_learned_by_heart),
         cmocka_unit_test(the_best_by_dev_loss_is_put_back_and_the_last_is_kept),
+        cmocka_unit_test(the_last_is_kept_unless_asked_otherwise),
+        cmocka_unit_test(options_out_of_range_are_refused_before_anything_is_written),
+        cmocka_unit_test(a_model_whose_weights_are_not_numbers_is_not_handed_over),
         cmocka_unit_test(what_training_computes_is_known_before),
         cmocka_unit_test(an_epoch_draws_every_group_once),
     };

@@ -84,7 +84,10 @@ ch_code ch_ask(ch_model *m, const char *const *questions, int64_t n, const char 
             continue;
         }
         int fits = 0;
-        c = make_two(seqs + 2 * n_pairs, m, q[i].text, yes, no, &fits, e);
+        if (ch_interrupted())
+            c = ch_fail(e, CH_ESTOP, "interrupted while asking the judge");
+        if (c == CH_OK)
+            c = make_two(seqs + 2 * n_pairs, m, q[i].text, yes, no, &fits, e);
         pair[i] = fits ? n_pairs : -1;
         n_pairs += fits;
         n_long += !fits;

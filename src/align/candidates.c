@@ -37,7 +37,7 @@ static combo *draw_combos(const ch_split *s, const ch_align_opts *o, int64_t *n)
     int64_t *index = ch_new((size_t)total, sizeof *index);
     for (int64_t i = 0; i < total; i++)
         index[i] = i;
-    ch_rng r = {o->seed, 0, 0};
+    ch_rng r = ch_rng_of(o->seed, CH_USE_CANDIDATE_INPUTS, 0);
     ch_shuffle(&r, index, total);
     combo *some = ch_new((size_t)o->items, sizeof *some);
     for (int64_t i = 0; i < o->items; i++)
@@ -94,6 +94,8 @@ static ch_code plan_all(plan *p, const ch_model *m, const ch_split *s, const ch_
     combo *at = draw_combos(s, o, &n);
     ch_code c = CH_OK;
     for (int64_t i = 0; i < n && c == CH_OK; i++) {
+        if (ch_interrupted())
+            c = ch_fail(e, CH_ESTOP, "interrupted before candidates were asked for");
         const ch_share *share = &s->list[at[i].task];
         for (int64_t k = 0; k < share->n_train_w && c == CH_OK; k++)
             c = plan_prompt(p, m, s, at[i], share->train_w[k], o, e);
@@ -109,15 +111,16 @@ static ch_code answer_all(plan *p, ch_model *m, const ch_align_opts *o, ch_err *
     for (int64_t i = 0; i < p->n; i++) {
         const ch_candidate *c = &p->cand[i];
         const ch_seq *prompt = &p->prompts[i / (1 + o->samples)];
-        ch_sampling how = {.top_p = 1, .seed = o->seed, .max_new = o->max_new};
+        ch_sampling how = {.top_p = 1, .max_new = o->max_new};
         if (c->sample > 0) {
             how.temperature = o->temperature;
             how.top_k = o->top_k;
             how.top_p = o->top_p;
         }
         /* A function of the place alone: other inputs or wordings do not change this answer. */
-        how.stream = ch_random_at(ch_random_at(o->seed, (uint64_t)c->task, (uint64_t)c->item),
-                                  (uint64_t)c->wording, (uint64_t)c->sample);
+        how.seed = ch_random_at(o->seed, ch_stream(CH_USE_CANDIDATE_SEEDS, (uint64_t)c->task),
+                                (uint64_t)c->item);
+        how.stream = ch_stream(CH_USE_CANDIDATES, (uint64_t)(c->wording << 16 | c->sample));
         req[i] = (ch_request){prompt->ids, prompt->n, how};
     }
     ch_gen_opts g = {.batch = o->batch, .what = "candidates"};

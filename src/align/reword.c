@@ -6,6 +6,7 @@
 
 #include "align/internal.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "base/str.h"
 
 static const char *const requests[] = {
@@ -93,7 +94,7 @@ ch_code ch_reword(ch_wordings *w, ch_model *m, const ch_task *task, int64_t n, c
         ch_sampling how = {.temperature = TEMPERATURE,
                            .top_p = TOP_P,
                            .seed = 1,
-                           .stream = (uint64_t)i,
+                           .stream = ch_stream(CH_USE_REWORDINGS, (uint64_t)i),
                            .max_new = p.max_new};
         req[i] = (ch_request){s->ids, s->n, how};
     }

@@ -7,6 +7,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "generate/generate.h"
 #include "recipe/fields.h"
 #include "report/found.h"
@@ -170,7 +171,7 @@ static ch_code make_request(ch_request *q, ch_seq *s, const chorus_model *m, con
                               .top_k = o->top_k,
                               .top_p = o->top_p,
                               .seed = o->seed,
-                              .stream = (uint64_t)i,
+                              .stream = ch_stream(CH_USE_ANSWERS, (uint64_t)i),
                               .max_new = o->max_new}};
     return CH_OK;
 }

@@ -22,6 +22,21 @@ uint64_t ch_random_at(uint64_t seed, uint64_t stream, uint64_t index)
     return (uint64_t)c1 << 32 | c0;
 }
 
+/* Code and index share 64 bits: code 0 leaves an epoch's stream its number. */
+enum { INDEX_BITS = 48 };
+
+uint64_t ch_stream(ch_use use, uint64_t index)
+{
+    if (use == CH_USE_SPLIT)
+        return index >> INDEX_BITS < CH_N_USES ? index | (uint64_t)1 << 63 : index;
+    return (uint64_t)use << INDEX_BITS | (index & (((uint64_t)1 << INDEX_BITS) - 1));
+}
+
+ch_rng ch_rng_of(uint64_t seed, ch_use use, uint64_t index)
+{
+    return (ch_rng){.seed = seed, .stream = ch_stream(use, index)};
+}
+
 uint64_t ch_random(ch_rng *r)
 {
     return ch_random_at(r->seed, r->stream, r->index++);

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "generate/generate.h"
@@ -160,14 +161,15 @@ static ch_code answer(const ch_args *a, const ch_recipe *r, ch_model *m, const t
         if (c == CH_OK)
             c = check_fits(m, &seqs[i], r->generate.max_new, i + 1, e);
         for (int64_t j = 0; j < k; j++)
-            q[i * k + j] = (ch_request){.ids = seqs[i].ids,
-                                        .n = seqs[i].n,
-                                        .how = {.temperature = ch_arg_real(a, "temperature"),
-                                                .top_k = ch_arg_int(a, "top-k"),
-                                                .top_p = ch_arg_real(a, "top-p"),
-                                                .seed = (uint64_t)r->seed,
-                                                .stream = (uint64_t)(i * k + j),
-                                                .max_new = r->generate.max_new}};
+            q[i * k + j] =
+                (ch_request){.ids = seqs[i].ids,
+                             .n = seqs[i].n,
+                             .how = {.temperature = ch_arg_real(a, "temperature"),
+                                     .top_k = ch_arg_int(a, "top-k"),
+                                     .top_p = ch_arg_real(a, "top-p"),
+                                     .seed = (uint64_t)r->seed,
+                                     .stream = ch_stream(CH_USE_ANSWERS, (uint64_t)(i * k + j)),
+                                     .max_new = r->generate.max_new}};
     }
     ch_gen_opts how = {
         .batch = r->generate.batch, .max_rows = r->generate.max_rows, .what = "answers"};

@@ -9,7 +9,7 @@
 
 enum { TEST, DEV, TRAIN, N_SIDES, FREE = -1, MIN_TEST_WORDINGS = 2, TASKS_A_TEST_TASK = 8 };
 enum { SHARE_TEST = 30, SHARE_DEV = 10, SHARE_TRAIN = 60 };
-/* Streams of the random numbers, so that inputs and wordings of a task are shuffled apart. */
+/* Added to a task's hash, so that inputs and wordings of a task are shuffled apart. */
 enum { STREAM_INPUTS = 1, STREAM_WORDINGS = 2, STREAM_TASKS = 3 };
 
 /* Which side every text belongs to, over all tasks. */
@@ -48,7 +48,7 @@ typedef struct {
 static int64_t *shuffled(const maker *m, const char *name, uint64_t what, int64_t first, int64_t n)
 {
     int64_t *order = ch_new((size_t)n + 1, sizeof *order);
-    ch_rng r = {.seed = m->o->seed, .stream = ch_name_hash(name) + what};
+    ch_rng r = ch_rng_of(m->o->seed, CH_USE_SPLIT, ch_name_hash(name) + what);
     for (int64_t i = 0; i < n; i++)
         order[i] = first + i;
     ch_shuffle(&r, order, n);

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "generate/generate.h"
 
+#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +10,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "generate/internal.h"
+#include "generate/sample.h"
+#include "model/net.h"
 #include "tensor/ops.h"
 
 enum { BATCH = 64, MAX_ROWS = 8192, PIECE = 512 };
+enum { MOST_REQUESTS = 1 << 30, MOST_CACHE_ROWS = 100000000 };
+static const double MOST_TEMPERATURE = 1e6;
 
 /* A sequence being decoded: its answer's token i stands in key slot base + i. */
 typedef struct {
@@ -46,18 +50,13 @@ typedef struct {
     int64_t n_free;
     int32_t ids[CH_LOGIT_ROWS], pos[CH_LOGIT_ROWS], slot[PIECE], lrows[CH_LOGIT_ROWS];
     float lse[CH_LOGIT_ROWS];
-    pick *picks;        /* n */
-    ch_option *options; /* V for each thread */
+    pick *picks; /* n */
+    float *p;    /* of every thread, V each, as are the options */
+    ch_option *options;
     ch_gen_stats stats;
     ch_progress bar;
     int shows;
 } gen;
-
-/* Own keys of a lane stand in chunks of the store (tensor/ops.h) that no other has. */
-static int64_t whole_chunks(int64_t slots)
-{
-    return (slots + 15) / 16 * 16;
-}
 
 static ch_answer *answer_of(gen *g, int64_t sorted)
 {
@@ -96,24 +95,50 @@ static int take(gen *g, int64_t sorted, int32_t t, double logp)
     return 1;
 }
 
-static void choose_all(gen *g, const float *logits, int64_t n, int64_t n_rows)
+/* The first of n picks whose row has a logit that is not a number, n when there is none. */
+static int64_t first_bad(const gen *g, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(g->lse[g->picks[i].row]))
+            return i;
+    return n;
+}
+
+static ch_code not_interrupted(ch_err *e)
+{
+    return ch_interrupted() ? ch_fail(e, CH_ESTOP, "interrupted while generating") : CH_OK;
+}
+
+static ch_code choose_all(gen *g, const float *logits, int64_t n, int64_t n_rows, ch_err *e)
 {
     pick *p = g->picks;
     int64_t V = g->z->V;
     ch_device *d = ch_model_device(g->m);
+    CH_TRY(not_interrupted(e));
     ch_device_ops(d)->logsumexp(d, g->lse, logits, n_rows, V);
+    int64_t bad = first_bad(g, n);
+    if (bad < n)
+        return ch_fail(e, CH_ENUMBER,
+                       "%s: prompt %lld of %lld, token %lld of its answer: a logit is not a finite "
+                       "number; the model's weights are damaged or its training went astray",
+                       ch_model_path(g->m), (long long)g->order[p[bad].req] + 1, (long long)g->n,
+                       (long long)answer_of(g, p[bad].req)->n + 1);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(ch_device_team(d))
     for (int64_t i = 0; i < n; i++) {
-        int64_t row = p[i].row;
+        if (ch_interrupted()) /* thousands of requests may have one prompt */
+            continue;
+        int64_t row = p[i].row, at = omp_get_thread_num() * V;
+        ch_choosing c = {g->p + at, g->options + at};
         p[i].token = ch_choose(logits + row * V, V, &request_of(g, p[i].req)->how,
-                               answer_of(g, p[i].req)->n, g->options + omp_get_thread_num() * V);
+                               answer_of(g, p[i].req)->n, &c);
     }
+    return not_interrupted(e);
 }
 
 /* Reads forest rows [a, b) and chooses the first token of the requests [r0, r1), whose prompts end
  * there. */
-static void read_piece(gen *g, int64_t wave, int64_t a, int64_t b, const int32_t *by_leaf,
-                       int64_t r0, int64_t r1)
+static ch_code read_piece(gen *g, int64_t wave, int64_t a, int64_t b, const int32_t *by_leaf,
+                          int64_t r0, int64_t r1, ch_err *e)
 {
     ch_forest *f = &g->forest;
     int64_t n = b - a, n_l = 0;
@@ -130,12 +155,13 @@ static void read_piece(gen *g, int64_t wave, int64_t a, int64_t b, const int32_t
     ch_rows rows = {n, n, f->ids + a, f->pos + a, g->slot, &g->plan, g->lrows, n_l};
     const float *logits = ch_net_decode(g->net, &rows);
     if (!n_l)
-        return;
-    choose_all(g, logits, r1 - r0, n_l);
+        return CH_OK;
+    CH_TRY(choose_all(g, logits, r1 - r0, n_l, e));
     for (int64_t i = 0; i < r1 - r0; i++) {
         int32_t t = p[i].token;
         take(g, p[i].req, t, (double)(logits[p[i].row * g->z->V + t] - g->lse[p[i].row]));
     }
+    return CH_OK;
 }
 
 static int by_leaf_row(const void *a, const void *b, void *ctx)
@@ -156,7 +182,8 @@ static ch_code read_prompts(gen *g, int64_t wave, int64_t n, ch_err *e)
     qsort_r(by_leaf, (size_t)n, sizeof *by_leaf, by_leaf_row, f->leaf);
     double start = ch_now_s();
     int64_t r = 0;
-    for (int64_t a = 0, b; a < f->n_rows && !ch_interrupted(); a = b) {
+    ch_code c = CH_OK;
+    for (int64_t a = 0, b; c == CH_OK && a < f->n_rows; a = b) {
         int64_t r0 = r, ends = 0;
         b = a + PIECE < f->n_rows ? a + PIECE : f->n_rows;
         for (; r < n && f->leaf[by_leaf[r]] < b; r++) {
@@ -166,18 +193,20 @@ static ch_code read_prompts(gen *g, int64_t wave, int64_t n, ch_err *e)
                 break;
             }
         }
-        read_piece(g, wave, a, b, by_leaf, r0, r);
+        c = read_piece(g, wave, a, b, by_leaf, r0, r, e);
+        if (c == CH_OK)
+            c = not_interrupted(e);
         if (g->shows)
             ch_progress_at(&g->bar, g->done, NULL);
     }
     g->stats.prompt_s += ch_now_s() - start;
     free(by_leaf);
-    return ch_interrupted() ? ch_fail(e, CH_ESTOP, "interrupted while generating") : CH_OK;
+    return c;
 }
 
 /* One token for every lane. Lanes are in the order of their prompts, so that neighbours share keys.
  */
-static void decode_step(gen *g, int64_t wave)
+static ch_code decode_step(gen *g, int64_t wave, ch_err *e)
 {
     int64_t n = g->n_lanes;
     pick *p = g->picks;
@@ -201,7 +230,7 @@ static void decode_step(gen *g, int64_t wave)
     ch_plan_tiles(&g->plan, rows_of_tile);
     ch_rows rows = {n, n, g->ids, g->pos, g->slot, &g->plan, g->lrows, n};
     const float *logits = ch_net_decode(g->net, &rows);
-    choose_all(g, logits, n, n);
+    CH_TRY(choose_all(g, logits, n, n, e));
     int64_t keep = 0;
     for (int64_t i = 0; i < n; i++) {
         lane l = g->lanes[i];
@@ -212,6 +241,7 @@ static void decode_step(gen *g, int64_t wave)
             g->lanes[keep++] = l;
     }
     g->n_lanes = keep;
+    return CH_OK;
 }
 
 /* Decodes the requests of a wave; a finished one leaves and the next takes its place. */
@@ -221,18 +251,16 @@ static ch_code decode(gen *g, int64_t wave, int64_t n, ch_err *e)
     int64_t next = wave;
     g->n_lanes = g->n_free = 0;
     for (int64_t i = g->batch - 1; i >= 0; i--)
-        g->free_base[g->n_free++] = (int32_t)(whole_chunks(g->forest.n_rows) + i * g->longest);
+        g->free_base[g->n_free++] = (int32_t)(ch_round_up16(g->forest.n_rows) + i * g->longest);
     for (;;) {
         for (; next < wave + n && g->n_free; next++)
             if (!answer_of(g, next)->text)
                 g->lanes[g->n_lanes++] = (lane){next, g->free_base[--g->n_free]};
         if (!g->n_lanes)
             break;
-        decode_step(g, wave);
+        CH_TRY(decode_step(g, wave, e));
         if (g->shows)
             ch_progress_at(&g->bar, g->done, NULL);
-        if (ch_interrupted())
-            return ch_fail(e, CH_ESTOP, "interrupted while generating");
     }
     g->stats.decode_s += ch_now_s() - start;
     return CH_OK;
@@ -280,27 +308,57 @@ static void prepare(gen *g, const ch_gen_opts *o, int64_t *max_rows, int64_t *n_
     g->free_base = ch_new((size_t)g->batch, sizeof *g->free_base);
     g->picks = ch_new(n, sizeof *g->picks);
     int64_t threads = ch_device_threads(ch_model_device(g->m));
+    g->p = ch_new((size_t)(threads * g->z->V), sizeof *g->p);
     g->options = ch_new((size_t)(threads * g->z->V), sizeof *g->options);
-    g->longest = whole_chunks(g->longest);
-    *n_slots = whole_chunks(most) + g->batch * g->longest;
+    g->longest = ch_round_up16(g->longest);
+    *n_slots = ch_round_up16(most) + g->batch * g->longest;
 }
 
-static ch_code check(const ch_model *m, const ch_request *req, int64_t n, ch_err *e)
+static ch_code check_sampling(const ch_sampling *how, int64_t i, ch_err *e)
+{
+    if (!(how->temperature >= 0 && how->temperature <= MOST_TEMPERATURE))
+        return ch_fail(e, CH_EUSER, "prompt %lld: temperature %g, wanted 0 to %g", (long long)i + 1,
+                       how->temperature, MOST_TEMPERATURE);
+    if (how->top_k < 0 || !(how->top_p >= 0 && how->top_p <= 1))
+        return ch_fail(e, CH_EUSER,
+                       "prompt %lld: top_k %lld and top_p %g; wanted top_k 0 or more and top_p 0 "
+                       "to 1",
+                       (long long)i + 1, (long long)how->top_k, how->top_p);
+    return CH_OK;
+}
+
+ch_code ch_gen_check(const ch_gen_opts *o, int64_t n, ch_err *e)
+{
+    if (n < 0 || n > MOST_REQUESTS)
+        return ch_fail(e, CH_EUSER, "%lld sequences at once, wanted 0 to %lld", (long long)n,
+                       (long long)MOST_REQUESTS);
+    if (o && (o->batch < 0 || o->max_rows < 0 || o->max_rows > MOST_CACHE_ROWS))
+        return ch_fail(
+            e, CH_EUSER,
+            "batch %lld and max_rows %lld; wanted batch 0 or more and max_rows 0 to %lld",
+            (long long)o->batch, (long long)o->max_rows, (long long)MOST_CACHE_ROWS);
+    return CH_OK;
+}
+
+static ch_code check(const ch_model *m, const ch_request *req, int64_t n, const ch_gen_opts *o,
+                     ch_err *e)
 {
     int64_t ctx = ch_model_dims(m)->n_ctx;
+    CH_TRY(ch_gen_check(o, n, e));
     for (int64_t i = 0; i < n; i++) {
         if (req[i].n < 1 || req[i].how.max_new < 1)
             return ch_fail(e, CH_EUSER,
                            "prompt %lld: %lld tokens, %lld new ones wanted; both must be at "
                            "least 1",
                            (long long)i + 1, (long long)req[i].n, (long long)req[i].how.max_new);
-        if (req[i].n + req[i].how.max_new > ctx)
+        if (req[i].n > ctx || req[i].how.max_new > ctx - req[i].n)
             return ch_fail(
                 e, CH_EUSER,
                 "prompt %lld: %lld tokens and up to %lld new ones, the model's context is %lld; "
                 "shorten the prompt or lower max_new",
                 (long long)i + 1, (long long)req[i].n, (long long)req[i].how.max_new,
                 (long long)ctx);
+        CH_TRY(check_sampling(&req[i].how, i, e));
     }
     return CH_OK;
 }
@@ -316,6 +374,7 @@ static void release(gen *g)
     free(g->lanes);
     free(g->free_base);
     free(g->picks);
+    free(g->p);
     free(g->options);
     free(g);
 }
@@ -323,7 +382,7 @@ static void release(gen *g)
 ch_code ch_generate(ch_model *m, const ch_request *req, int64_t n, const ch_gen_opts *o,
                     ch_answer *out, ch_gen_stats *stats, ch_err *e)
 {
-    CH_TRY(check(m, req, n, e));
+    CH_TRY(check(m, req, n, o, e));
     if (!n)
         return CH_OK;
     memset(out, 0, (size_t)n * sizeof *out);
@@ -358,7 +417,7 @@ ch_code ch_generate(ch_model *m, const ch_request *req, int64_t n, const ch_gen_
 
 int64_t ch_generate_bytes(ch_model *m, const ch_request *req, int64_t n, const ch_gen_opts *o)
 {
-    if (!n)
+    if (!n || check(m, req, n, o, NULL) != CH_OK)
         return 0;
     gen *g = ch_new(1, sizeof *g);
     *g = (gen){.m = m, .z = ch_model_dims(m), .req = req, .n = n};

@@ -5,11 +5,11 @@
 #include "model/model.h"
 
 typedef struct {
-    double temperature; /* 0: greedy */
+    double temperature; /* 0 to 1e6; 0 and whatever is too small to leave a second token: greedy */
     int64_t top_k;      /* 0: off */
-    double top_p;       /* 1: off */
+    double top_p;       /* 0 to 1; 1: off. The likeliest always stays. */
     uint64_t seed; /* with stream: the answer's own random numbers, whatever else is in the batch */
-    uint64_t stream;
+    uint64_t stream; /* of ch_stream */
     int64_t max_new; /* new tokens at most */
 } ch_sampling;
 
@@ -39,14 +39,18 @@ typedef struct {
     double prompt_s, decode_s;
 } ch_gen_stats;
 
-/* out[n] is filled in request order. stats may be NULL. CH_ESTOP when interrupted. */
+/* out[n] is filled in request order. stats may be NULL. Errors: CH_EUSER for an option out of range
+ * or a prompt too long; CH_ENUMBER for a logit that is not finite; CH_ESTOP when interrupted. */
 ch_code ch_generate(ch_model *m, const ch_request *req, int64_t n, const ch_gen_opts *o,
                     ch_answer *out, ch_gen_stats *stats, ch_err *e) CH_CHECK_RESULT;
 void ch_answer_release(ch_answer *a);
-/* Bytes that ch_generate would allocate beside the answers. */
+/* CH_EUSER when an option is out of range, or n sequences are too many. o may be NULL. */
+ch_code ch_gen_check(const ch_gen_opts *o, int64_t n, ch_err *e) CH_CHECK_RESULT;
+/* Bytes that ch_generate would allocate beside the answers; 0 for what it would refuse. */
 int64_t ch_generate_bytes(ch_model *m, const ch_request *req, int64_t n, const ch_gen_opts *o);
 
-/* logp[i] = sum of log P of seqs[i].ids[n_prompt..n). Everything shared is computed once. */
+/* logp[i] = sum of log P of seqs[i].ids[n_prompt..n). Everything shared is computed once. Errors as
+ * above; after CH_ENUMBER the logp at fault, which is the last that was filled, is NAN. */
 ch_code ch_score(ch_model *m, const ch_seq *seqs, int64_t n, const ch_gen_opts *o, double *logp,
                  ch_err *e) CH_CHECK_RESULT;
 /* Bytes that it would allocate. */

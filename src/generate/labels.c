@@ -75,8 +75,11 @@ static ch_code choose(ch_chosen *out, const ch_choice *c, const ch_seq *seqs, co
     int64_t best = 0;
     for (int64_t k = 0; k < c->n_labels; k++) {
         if (!isfinite(logp[k]))
-            return ch_fail(e, CH_ENUMBER, "%s: the log P of the label \"%.40s\" is not a number",
-                           c->row, c->labels[k]);
+            return ch_fail(
+                e, CH_ENUMBER,
+                "%s: the log P of the label \"%.40s\" is not a finite number; the model's "
+                "weights are damaged or its training went astray",
+                c->row, c->labels[k]);
         if (logp[k] > logp[best])
             best = k;
     }
@@ -89,12 +92,18 @@ static ch_code one_sheet(sheet *s, ch_model *m, const ch_choice *c, const int64_
                          int64_t n, int64_t *end, const ch_gen_opts *o, ch_chosen *out, ch_err *e)
 {
     int64_t b = a, at = 0;
-    for (; b < n && s->tokens < TOKENS; b++)
+    for (; b < n && s->tokens < TOKENS && !ch_interrupted(); b++)
         CH_TRY(add_choice(s, m, &c[order[b]], e));
+    if (ch_interrupted())
+        return ch_fail(e, CH_ESTOP, "interrupted while scoring");
     ch_gen_opts silent = o ? *o : (ch_gen_opts){0};
     silent.what = NULL;
     s->logp = ch_grow(s->logp, (size_t)s->n, sizeof *s->logp);
-    CH_TRY(ch_score(m, s->list, s->n, &silent, s->logp, e));
+    memset(s->logp, 0, (size_t)s->n * sizeof *s->logp);
+    ch_err why = {0};
+    ch_code code = ch_score(m, s->list, s->n, &silent, s->logp, &why);
+    if (code != CH_OK && code != CH_ENUMBER) /* that one choose says of its row */
+        return ch_fail(e, code, "%s", why.msg);
     for (int64_t i = a; i < b; at += c[order[i++]].n_labels)
         CH_TRY(choose(&out[order[i]], &c[order[i]], s->list + at, s->logp + at, e));
     *end = b;

@@ -72,9 +72,9 @@ static void take_all(sample *s, const ch_rows *p)
     }
 }
 
-static void draw(sample *s, const ch_rows *p, uint64_t seed, uint64_t stream)
+static void draw(sample *s, const ch_rows *p, uint64_t seed, uint64_t resample)
 {
-    ch_rng r = {.seed = seed, .stream = stream};
+    ch_rng r = ch_rng_of(seed, CH_USE_RESAMPLES, resample);
     int64_t at = 0;
     for (int64_t k = 0; k < s->n_tasks; k++) {
         s->task[k] = p->measured[ch_random_below(&r, p->n_measured)];

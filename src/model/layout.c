@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "tensor/ops.h"
 
 /* Adds one tensor right behind the last one, or on the next 64-byte boundary when align is set. */
 static int64_t put(ch_layout *l, int align, const char *name, int64_t rows, int64_t cols)
 {
     if (align)
-        l->total = (l->total + 15) / 16 * 16;
+        l->total = ch_round_up16(l->total);
     ch_param *p = &l->list[l->n++];
     snprintf(p->name, sizeof p->name, "%s", name);
     p->at = l->total;
@@ -53,7 +54,7 @@ ch_layout ch_layout_make(const ch_dims *d)
         layer_make(&l, d, i);
     l.out_norm = put(&l, 1, "output_norm.weight", 1, d->C);
     l.head = d->tied ? l.embed : put(&l, 1, "output.weight", d->V, d->C);
-    l.total = (l.total + 15) / 16 * 16;
+    l.total = ch_round_up16(l.total);
     return l;
 }
 

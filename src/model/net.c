@@ -1,6 +1,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "model/net_internal.h"
 #include "model/weights.h"
 
@@ -95,7 +96,7 @@ static void feed_forward(ch_net *t, int64_t l, const float *x, const void *o, in
 /* Rows that go on from the last layer's attention, padded for the products of training. */
 static int64_t late_rows(const ch_net *t, int64_t n_lrows)
 {
-    return t->use == CH_NET_TRAIN ? min64(pad16(n_lrows), t->max_rows) : n_lrows;
+    return t->use == CH_NET_TRAIN ? min64(ch_round_up16(n_lrows), t->max_rows) : n_lrows;
 }
 
 /* A residual row's width in acts, for operations that only move rows. */
@@ -130,7 +131,7 @@ static void trunk(ch_net *t, const ch_rows *r)
     ch_net_renew(t);
     ch_attn call = attn_call(t, r->plan, r->n, r->n_real);
     t->op->embed(t->d, t->layer[0].x, W + at->embed, r->ids, r->n, z->C);
-    for (int64_t l = 0; l < z->L - 1; l++) {
+    for (int64_t l = 0; l < z->L - 1 && !ch_interrupted(); l++) {
         saved *s = t->layer + l;
         float *lse = t->use == CH_NET_TRAIN ? s->lse : NULL;
         project(t, l, r, &call);
@@ -150,7 +151,8 @@ static void *rows_at(const ch_net *t, void *x, int64_t row)
 /* Logits and their log-sum-exp of the chunk of late rows from a on; returns its padded rows. */
 static int64_t head(ch_net *t, const ch_forest *f, int64_t a)
 {
-    int64_t n = min64(t->chunk, f->n_lrows - a), np = min64(pad16(n), late_rows(t, f->n_lrows) - a);
+    int64_t n = min64(t->chunk, f->n_lrows - a),
+            np = min64(ch_round_up16(n), late_rows(t, f->n_lrows) - a);
     apply(t, t->logits, 1, rows_at(t, t->n, a), head_matrix(t), np);
     t->op->logsumexp(t->d, t->lse + a, t->logits, n, ch_model_dims(t->m)->V);
     return np;
@@ -200,7 +202,7 @@ static void forward(ch_net *t, const ch_forest *f)
 void ch_net_forward(ch_net *t, const ch_forest *f, float *logp)
 {
     forward(t, f);
-    for (int64_t a = 0; a < f->n_lrows; a += t->chunk) {
+    for (int64_t a = 0; a < f->n_lrows && !ch_interrupted(); a += t->chunk) {
         head(t, f, a);
         read_logp(t, f, a, logp);
     }
@@ -284,7 +286,7 @@ static void trunk_backward(ch_net *t, const ch_forest *f, float *grads, int add)
     t->op->norm_backward(t->d, t->dx, t->dxa == t->dx ? NULL : t->dxa, grads + at->out_norm, t->dxl,
                          t->x_out, t->rstd_out, ch_model_weights(t->m) + at->out_norm, t->part, n,
                          z->C);
-    for (int64_t l = z->L - 1; l >= 0; l--, n = f->n_pad) {
+    for (int64_t l = z->L - 1; l >= 0 && !ch_interrupted(); l--, n = f->n_pad) {
         mlp_backward(t, l, n, grads, add);
         attn_backward(t, l, f, &call, n, grads, add);
     }
@@ -296,7 +298,7 @@ static void trunk_backward(ch_net *t, const ch_forest *f, float *grads, int add)
 void ch_net_backward(ch_net *t, const ch_forest *f, const float *dlogp, float *grads, int add)
 {
     CH_MUST(t->use == CH_NET_TRAIN && t->kept_forest == f && f->n_lrows);
-    for (int64_t a = 0; a < f->n_lrows; a += t->chunk) {
+    for (int64_t a = 0; a < f->n_lrows && !ch_interrupted(); a += t->chunk) {
         int64_t np = t->kept_logits ? late_rows(t, f->n_lrows) : head(t, f, a);
         head_back(t, f, a, np, dlogp, grads, add);
     }
@@ -308,7 +310,7 @@ void ch_net_learn(ch_net *t, const ch_forest *f, const float *dlogp, float *logp
 {
     CH_MUST(t->use == CH_NET_TRAIN && f->n_lrows);
     forward(t, f);
-    for (int64_t a = 0; a < f->n_lrows; a += t->chunk) {
+    for (int64_t a = 0; a < f->n_lrows && !ch_interrupted(); a += t->chunk) {
         int64_t np = head(t, f, a);
         read_logp(t, f, a, logp);
         head_back(t, f, a, np, dlogp, grads, add);

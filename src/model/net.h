@@ -24,6 +24,9 @@ void ch_net_free(ch_net *net);
 int64_t ch_net_bytes(const ch_model *m, ch_net_use use, int64_t max_rows, int64_t n_slots);
 int64_t ch_net_max_rows(const ch_net *net);
 
+/* An interrupt ends each of the calls below early. What they were to write is then of no use, so
+ * that a caller asks ch_interrupted() before it reads any of it. */
+
 /* logp[f->n_targets] = log P of every target given its path. The forest must fit (n_pad <=
  * max_rows) and stay unchanged until backward. */
 void ch_net_forward(ch_net *net, const ch_forest *f, float *logp);

@@ -51,11 +51,6 @@ static inline int64_t min64(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static inline int64_t pad16(int64_t n)
-{
-    return (n + 15) / 16 * 16;
-}
-
 /* Makes the weights' copies again when the masters changed. */
 void ch_net_renew(ch_net *t);
 

@@ -100,7 +100,7 @@ static void set_up(ch_net *t, ch_model *m, ch_net_use use, int64_t max_rows, int
     t->op = ch_device_ops(t->d);
     t->max_rows = (max_rows + 31) / 32 * 32;
     t->chunk = use == CH_NET_TRAIN ? min64(TRAIN_LOGIT_ROWS, t->max_rows) : CH_LOGIT_ROWS;
-    t->n_slots = use == CH_NET_GENERATE ? pad16(n_slots) : t->max_rows;
+    t->n_slots = use == CH_NET_GENERATE ? ch_round_up16(n_slots) : t->max_rows;
     t->layer = ch_new((size_t)ch_model_dims(m)->L, sizeof *t->layer);
     t->w = ch_new((size_t)ch_model_dims(m)->L * N_MATRICES + 1, sizeof *t->w);
 }

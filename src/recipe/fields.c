@@ -17,6 +17,7 @@ static const char *const overlongs[] = {"refuse", "drop", NULL};
 static const char *const splits[] = {"both", "input", "wording", "task", "files", NULL};
 static const char *const decodes[] = {"free", "labels", NULL};
 static const char *const samplings[] = {"independent", "grouped", NULL};
+static const char *const keeps[] = {"last", "best", NULL};
 static const char *const rewards[] = {"self", "reference", "consensus", NULL};
 static const char *const sims[] = {"auto", "exact", "judge", NULL};
 
@@ -84,17 +85,18 @@ const ch_field ch_fields[] = {
     INT("train", "batch", train.batch, "8", 1, 1e6, "rows (or groups of answers) an update [+]"),
     CHOICE("train", "sampling", train.sampling, "independent", samplings, "independent: an update's rows know nothing of each other; grouped: wordings are drawn first and several inputs for each, faster and another way to sample [+]"),
     INT("train", "inputs_per_instruction", train.inputs_per_instruction, "4", 1, 1e6, "grouped: inputs (or groups of answers) drawn for a wording at once [+]"),
-    REAL("train", "lr", train.lr, "1e-4", 0, 10, "highest learning rate of AdamW [P names AdamW and cosine; the value is +]"),
+    REAL("train", "lr", train.lr, "1e-4", 1e-30, 10, "highest learning rate of AdamW [P names AdamW and cosine; the value is +]"),
     REAL("train", "min_lr_ratio", train.min_lr_ratio, "0", 0, 1, "the cosine ends at lr times this"),
     REAL("train", "warmup_ratio", train.warmup_ratio, "0.1", 0, 1, "share of the updates with rising rate [+]"),
     REAL("train", "beta1", train.beta1, "0.9", 0, 0.999999, "AdamW"),
-    REAL("train", "beta2", train.beta2, "0.999", 0, 0.999999999, "AdamW"),
-    REAL("train", "eps", train.eps, "1e-8", 0, 1, "AdamW"),
+    REAL("train", "beta2", train.beta2, "0.999", 0, 0.9999999, "AdamW"),
+    REAL("train", "eps", train.eps, "1e-8", 1e-30, 1, "AdamW"),
     REAL("train", "weight_decay", train.weight_decay, "0.01", 0, 10, "AdamW, not on norms [+]"),
     REAL("train", "clip", train.clip, "1", 0, 1e9, "gradient norm at most; 0: off [+]"),
     CH_CONSTANTS(CONSTANT)
     INT("train", "eval_every", train.eval_every, "20", 0, 1e9, "updates between dev losses; 0: only at the end"),
     INT("train", "dev_rows", dev_rows, "256", 0, 1e9, "rows of the dev loss at most, evenly taken; 0: all"),
+    CHOICE("train", "keep", train.keep, "last", keeps, "which update's model an arm ends with: last; best: the one of least dev loss, a supervised loss whatever the objective [+]"),
     INT("train", "save_every", train.save_every, "20", 0, 1e9, "updates between checkpoints; 0: only at the end"),
     INT("train", "max_rows", train.max_rows, "768", 16, 1e8, "rows of a forward pass; a larger batch is cut, its update is the same"),
 

@@ -186,11 +186,12 @@ static ch_code save(const ch_state *s, const job *j, const ch_model *m, const ch
     ch_hash h;
     CH_TRY(ch_model_save(m, j->model_path, (ch_save_type)s->r->save, &origin, e));
     CH_TRY(ch_hash_file(j->model_path, &h, e));
-    json_t *v = json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "model_sha256", h.hex, "steps",
-                          (json_int_t)r->steps_done, "best_step", (json_int_t)r->best_step,
-                          "groups", (json_int_t)g->n, "dropped_rows", (json_int_t)dropped, "tokens",
-                          (json_int_t)r->tokens, "rows", (json_int_t)r->rows, "last_loss",
-                          ch_json_real(r->last_loss), "best_dev", ch_json_real(r->best_dev));
+    json_t *v =
+        json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "model_sha256", h.hex, "steps",
+                  (json_int_t)r->steps_done, "best_step", (json_int_t)r->best_step, "kept_step",
+                  (json_int_t)r->kept_step, "groups", (json_int_t)g->n, "dropped_rows",
+                  (json_int_t)dropped, "tokens", (json_int_t)r->tokens, "rows", (json_int_t)r->rows,
+                  "last_loss", ch_json_real(r->last_loss), "best_dev", ch_json_real(r->best_dev));
     CH_TRY(ch_stage_finish(&j->stage, v, e));
     ch_train_clean(j->train_dir);
     return CH_OK;

@@ -220,16 +220,12 @@ void ch_cpu_pack(ch_device *d, void *out, const float *w, int tb, int64_t N, int
     ch_gemm_pack(d->gemm, d->precision == CH_PRECISION_BF16, out, w, 1, tb, N, K);
 }
 
-static int64_t pad16(int64_t n)
-{
-    return (n + 15) / 16 * 16;
-}
-
 int64_t ch_attn_scratch(const ch_device *d, int64_t n_slots, int64_t H, int64_t G, int64_t D)
 {
     (void)H;
     (void)G;
-    return 2 * n_slots * ((D + 1) / 2 * 2) + (1 + 2 * (int64_t)d->threads) * n_slots * pad16(D);
+    return 2 * n_slots * ((D + 1) / 2 * 2) +
+           (1 + 2 * (int64_t)d->threads) * n_slots * ch_round_up16(D);
 }
 
 int64_t ch_kstore_elems(int64_t n_slots, int64_t G, int64_t D)
@@ -239,7 +235,7 @@ int64_t ch_kstore_elems(int64_t n_slots, int64_t G, int64_t D)
 
 int64_t ch_vstore_elems(int64_t n_slots, int64_t G, int64_t D)
 {
-    return n_slots * G * pad16(D);
+    return n_slots * G * ch_round_up16(D);
 }
 
 int64_t ch_tile_rows(int64_t H, int64_t G)

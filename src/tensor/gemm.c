@@ -358,7 +358,7 @@ size_t ch_gemm_packed_bytes(const ch_gemm_cache *g, int bf16, int64_t N, int64_t
 {
     if (!g->packs)
         return 0;
-    int64_t k = bf16 ? (K + 31) / 32 * 32 : (K + 15) / 16 * 16;
+    int64_t k = bf16 ? (K + 31) / 32 * 32 : ch_round_up16(K);
     return (size_t)(k * ((N + 63) / 64 * 64)) * (bf16 ? 2 : 4);
 }
 

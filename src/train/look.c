@@ -3,7 +3,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "train/internal.h"
+#include "train/sampler.h"
+#include "train/step.h"
 
 /* Sorts list and cuts it as an update does; returns the rows of all pieces. */
 static int64_t pieces(const ch_group **list, int64_t n, int64_t max_rows, int64_t *largest)
@@ -41,7 +42,7 @@ ch_train_load ch_train_look(const ch_groups *data, const ch_groups *dev, const c
     int64_t n_dev = dev ? dev->n : 0, most = n_dev > o->batch ? n_dev : o->batch;
     const ch_group **list = ch_new((size_t)most, sizeof *list);
     ch_sampler s = ch_sampler_of(data, o);
-    for (int64_t t = 0; data->n && t < o->steps; t++) {
+    for (int64_t t = 0; data->n && t < o->steps && !ch_interrupted(); t++) {
         for (int64_t j = 0; j < o->batch; j++)
             list[j] = data->list + ch_sampler_at(&s, t * o->batch + j);
         add_update(&l, list, o);

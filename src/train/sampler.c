@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "train/internal.h"
+#include "train/sampler.h"
 
 enum { LOOK_AHEAD = 64 };
 
@@ -95,7 +95,7 @@ int64_t ch_sampler_at(ch_sampler *s, int64_t i)
     if (!s->order || epoch != s->epoch) {
         s->order = ch_grow(s->order, (size_t)s->n, sizeof *s->order);
         s->epoch = epoch;
-        ch_rng r = {.seed = s->seed, .stream = (uint64_t)epoch};
+        ch_rng r = ch_rng_of(s->seed, CH_USE_EPOCHS, (uint64_t)epoch);
         for (int64_t k = 0; k < s->n; k++)
             s->order[k] = k;
         if (s->list)

@@ -2,9 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "tensor/ops.h"
-#include "train/internal.h"
+#include "train/step.h"
 
 static int64_t total_tokens(const ch_group *g)
 {
@@ -141,11 +142,47 @@ static int64_t plant(ch_stepper *s, const ch_group *const *list, int64_t a, int6
     return n;
 }
 
-static void forward(ch_stepper *s, const ch_group *const *list, int64_t a, int64_t b)
+/* Rows of groups [a, b), all or those with a log P that is not finite, as many as fit. */
+static void name_rows(const ch_stepper *s, const ch_group *const *list, int64_t a, int64_t b,
+                      int all, char rows[256])
+{
+    size_t n = 0;
+    rows[0] = 0;
+    for (int64_t i = a; i < b && n + 48 < 256; i++) {
+        int named = all;
+        for (int64_t k = 0; !all && k < list[i]->n; k++)
+            named |= !isfinite(s->sum[s->member_at[i - a] + k]);
+        if (named)
+            n += (size_t)snprintf(rows + n, 256 - n, "%s%.40s", n ? ", " : "", list[i]->row);
+    }
+}
+
+/* Whether sum and count of groups [a, b) can be used. when begins the sentence. */
+static ch_code check_sums(const ch_stepper *s, const ch_group *const *list, int64_t a, int64_t b,
+                          const char *when, ch_err *e)
+{
+    char rows[256];
+    int fine = 1;
+    if (ch_interrupted())
+        return ch_fail(e, CH_ESTOP, "%s: interrupted", when);
+    for (int64_t i = 0; i < s->member_at[b - a]; i++)
+        fine &= isfinite(s->sum[i]) != 0;
+    if (fine)
+        return CH_OK;
+    name_rows(s, list, a, b, 0, rows);
+    return ch_fail(e, CH_ENUMBER,
+                   "%s: a log P is not a finite number; rows: %s; the model's weights are damaged, "
+                   "or a smaller learning rate helps",
+                   when, rows);
+}
+
+static ch_code forward(ch_stepper *s, const ch_group *const *list, int64_t a, int64_t b,
+                       const char *when, ch_err *e)
 {
     int64_t n = plant(s, list, a, b);
     ch_net_forward(s->net, &s->forest, s->logp);
     ch_forest_sum(&s->forest, s->logp, n, s->sum, s->count);
+    return check_sums(s, list, a, b, when, e);
 }
 
 /* Loss of groups [a, b) from sum and count, and its derivative by target in dlogp. */
@@ -161,10 +198,11 @@ static double weigh(ch_stepper *s, int64_t a, int64_t b, const ch_update *u)
     return loss;
 }
 
-/* Loss of groups [a, b); their gradient is written, or added from the second piece on. */
-static double piece(ch_stepper *s, int64_t a, int64_t b, const ch_update *u, ch_step_report *r)
+/* Adds the loss of groups [a, b) to the report; their gradient is written, or added from the second
+ * piece on. */
+static ch_code piece(ch_stepper *s, int64_t a, int64_t b, const ch_update *u, ch_step_report *r,
+                     const char *when, ch_err *e)
 {
-    double loss;
     if (s->obj->linear) { /* the derivative is known beforehand, and one pass does all */
         int64_t n = plant(s, s->batch, a, b);
         memset(s->logp, 0, (size_t)s->forest.n_targets * sizeof *s->logp);
@@ -172,15 +210,18 @@ static double piece(ch_stepper *s, int64_t a, int64_t b, const ch_update *u, ch_
         weigh(s, a, b, u);
         ch_net_learn(s->net, &s->forest, s->dlogp, s->logp, s->grads, a > 0);
         ch_forest_sum(&s->forest, s->logp, n, s->sum, s->count);
-        loss = weigh(s, a, b, u);
+        CH_TRY(check_sums(s, s->batch, a, b, when, e));
+        r->loss += weigh(s, a, b, u);
     } else {
-        forward(s, s->batch, a, b);
-        loss = weigh(s, a, b, u);
+        CH_TRY(forward(s, s->batch, a, b, when, e));
+        r->loss += weigh(s, a, b, u);
         ch_net_backward(s->net, &s->forest, s->dlogp, s->grads, a > 0);
+        if (ch_interrupted())
+            return ch_fail(e, CH_ESTOP, "%s: interrupted", when);
     }
     r->tokens += s->forest.n_tokens;
     r->rows += s->forest.n_rows;
-    return loss;
+    return CH_OK;
 }
 
 double ch_learning_rate(const ch_train_opts *o, int64_t step)
@@ -228,54 +269,75 @@ static ch_update whole(const ch_stepper *s)
     return u;
 }
 
-static ch_code not_a_number(const ch_stepper *s, int64_t step, const ch_step_report *r, ch_err *e)
+static ch_code not_a_number(const ch_stepper *s, const ch_step_report *r, const char *when,
+                            ch_err *e)
 {
-    char rows[256] = "";
-    size_t n = 0;
-    for (int64_t i = 0; i < s->o->batch && n + 48 < sizeof rows; i++)
-        n +=
-            (size_t)snprintf(rows + n, sizeof rows - n, "%s%.40s", i ? ", " : "", s->batch[i]->row);
+    char rows[256];
+    name_rows(s, s->batch, 0, s->o->batch, 1, rows);
     return ch_fail(e, CH_ENUMBER,
-                   "training stopped at step %lld: loss %g, gradient norm %g; rows: %s; "
-                   "a smaller learning rate often helps",
-                   (long long)step + 1, r->loss, r->norm, rows);
+                   "%s: loss %g, gradient norm %g; rows: %s; a smaller learning rate often helps",
+                   when, r->loss, r->norm, rows);
 }
 
 ch_code ch_stepper_update(ch_stepper *s, int64_t step, ch_step_report *r, ch_err *e)
 {
+    char when[64];
     int64_t n = s->o->batch, total = ch_model_layout(s->m)->total;
     ch_device *d = ch_model_device(s->m);
+    snprintf(when, sizeof when, "training stopped at step %lld", (long long)step + 1);
     *r = (ch_step_report){.lr = ch_learning_rate(s->o, step)};
     ch_update u = whole(s);
     ch_groups_sort(s->batch, n);
     for (int64_t a = 0, b; a < n; a = b) {
         b = ch_cut(s->batch, a, n, s->o->max_rows, NULL);
-        r->loss += piece(s, a, b, &u, r);
+        CH_TRY(piece(s, a, b, &u, r, when, e));
     }
     r->norm = sqrt(ch_device_ops(d)->sum_squares(d, s->grads, total));
     if (!isfinite(r->loss) || !isfinite(r->norm))
-        return not_a_number(s, step, r, e);
+        return not_a_number(s, r, when, e);
     apply(s, step, r);
     return CH_OK;
 }
 
-double ch_stepper_dev(ch_stepper *s, const ch_groups *dev)
+ch_code ch_stepper_weights(const ch_stepper *s, int64_t step, ch_err *e)
 {
-    const ch_group **list = ch_new((size_t)dev->n, sizeof *list);
+    ch_device *d = ch_model_device(s->m);
+    const float *w = ch_model_weights(s->m);
+    if (isfinite(ch_device_ops(d)->sum_squares(d, w, ch_model_layout(s->m)->total)))
+        return CH_OK;
+    return ch_fail(e, CH_ENUMBER,
+                   "training stopped behind step %lld: a weight is not a finite number; a smaller "
+                   "learning rate often helps",
+                   (long long)step);
+}
+
+static ch_code dev_sum(ch_stepper *s, const ch_group **list, int64_t n, double *sum, double *tokens,
+                       ch_err *e)
+{
+    for (int64_t a = 0, b; a < n; a = b) {
+        b = ch_cut(list, a, n, s->o->max_rows, NULL);
+        CH_TRY(forward(s, list, a, b, "the dev loss", e));
+        for (int64_t i = a; i < b; i++)
+            for (int64_t k = 0; k < list[i]->n; k++)
+                if (list[i]->list[k].role == CH_ROLE_GOOD) {
+                    *sum -= s->sum[s->member_at[i - a] + k];
+                    *tokens += (double)s->count[s->member_at[i - a] + k];
+                }
+    }
+    return CH_OK;
+}
+
+ch_code ch_stepper_dev(ch_stepper *s, const ch_groups *dev, double *loss, ch_err *e)
+{
+    const ch_group **list = ch_new((size_t)dev->n + 1, sizeof *list);
     double sum = 0, tokens = 0;
     for (int64_t i = 0; i < dev->n; i++)
         list[i] = dev->list + i;
     ch_groups_sort(list, dev->n);
-    for (int64_t a = 0, b; a < dev->n; a = b) {
-        b = ch_cut(list, a, dev->n, s->o->max_rows, NULL);
-        forward(s, list, a, b);
-        for (int64_t i = a; i < b; i++)
-            for (int64_t k = 0; k < list[i]->n; k++)
-                if (list[i]->list[k].role == CH_ROLE_GOOD) {
-                    sum -= s->sum[s->member_at[i - a] + k];
-                    tokens += (double)s->count[s->member_at[i - a] + k];
-                }
-    }
+    ch_code c = dev_sum(s, list, dev->n, &sum, &tokens, e);
     free(list);
-    return sum / tokens;
+    if (c == CH_OK && !(tokens > 0))
+        c = ch_fail(e, CH_EEMPTY, "the dev loss: there is no good token to take it from");
+    *loss = sum / tokens;
+    return c;
 }

@@ -93,6 +93,7 @@ void check_same(const bench *b, const outcome *got, const outcome *want)
     CHECK_(got->n_log == want->n_log);
     CHECK_SAME_BYTES(got->log, want->log, got->n_log);
     CHECK_(got->r.steps_done == want->r.steps_done && got->r.best_step == want->r.best_step);
+    CHECK_(got->r.kept_step == want->r.kept_step);
     CHECK_(got->r.tokens == want->r.tokens && got->r.rows == want->r.rows);
     CHECK_SAME_BYTES(&got->r.last_loss, &want->r.last_loss, sizeof(double));
     CHECK_SAME_BYTES(&got->r.best_dev, &want->r.best_dev, sizeof(double));

@@ -3,7 +3,8 @@
 #define CH_TESTS_BENCH_H
 
 #include "support/support.h"
-#include "train/internal.h"
+#include "train/sampler.h"
+#include "train/state.h"
 
 /* The hash that every run here is made under. */
 extern const char BENCH_HASH[];
