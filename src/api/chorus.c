@@ -9,6 +9,7 @@
 #include "report/found.h"
 #include "report/measured.h"
 #include "run/run.h"
+#include "run/run_dir.h"
 
 struct chorus_model {
     ch_device *device;
@@ -290,16 +291,20 @@ ch_code chorus_train(const char *gguf, const char *tasks, const char *out,
 ch_code chorus_run(const char *recipe, ch_err *e)
 {
     ch_recipe r;
-    ch_run_opts how = {0};
+    ch_seen seen = {0};
+    ch_run_opts how = {.seen = &seen};
     ch_code c = ch_recipe_read(&r, recipe, e);
+    if (c == CH_OK)
+        c = ch_dir_of_recipe(&r, recipe, e);
     if (c == CH_OK)
         c = ch_recipe_finish(&r, recipe, e);
     ch_found *f = NULL;
     if (c == CH_OK)
         c = ch_run(&r, &how, e);
     if (c == CH_OK)
-        c = ch_found_report(&f, r.run, e);
+        c = ch_found_report(&f, r.run, &seen, e);
     ch_found_free(f);
+    ch_seen_release(&seen);
     ch_recipe_release(&r);
     return c;
 }

@@ -29,11 +29,12 @@ static void print_json(const ch_comparison *list, int64_t n)
                         json_pack("{s:o,s:o,s:o}", "a", stat_json(c->left[k]), "b",
                                   stat_json(c->right[k]), "difference", stat_json(c->diff[k])));
         json_array_append_new(
-            all, json_pack("{s:o,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:o}", "a", ch_json_text(c->a), "b",
-                           ch_json_text(c->b), "sim", c->sim, "tasks", (json_int_t)c->n_tasks,
-                           "inputs", (json_int_t)c->n_inputs, "wordings", (json_int_t)c->n_wordings,
-                           "tasks_by_labels_a", (json_int_t)c->labelled_a, "tasks_by_labels_b",
-                           (json_int_t)c->labelled_b, "metrics", metrics));
+            all,
+            json_pack("{s:o,s:o,s:s,s:s?,s:I,s:I,s:I,s:I,s:I,s:o}", "a", ch_json_text(c->a), "b",
+                      ch_json_text(c->b), "sim", c->sim, "note", c->note, "tasks",
+                      (json_int_t)c->n_tasks, "inputs", (json_int_t)c->n_inputs, "wordings",
+                      (json_int_t)c->n_wordings, "tasks_by_labels_a", (json_int_t)c->labelled_a,
+                      "tasks_by_labels_b", (json_int_t)c->labelled_b, "metrics", metrics));
     }
     ch_json_tree(stdout, all);
 }
@@ -44,6 +45,8 @@ static void print_text(const ch_comparison *c)
            "intervals, paired\n\n",
            c->a, c->b, (long long)c->n_tasks, (long long)c->n_inputs, (long long)c->n_wordings,
            c->sim);
+    if (c->note)
+        printf("%s\n\n", c->note);
     if (c->labelled_a || c->labelled_b)
         printf("answers chosen among labels (generate.decode): A in %lld, B in %lld of %lld "
                "tasks%s\n\n",

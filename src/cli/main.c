@@ -7,8 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/cli.h"
-
-const char ch_version[] = "0.1.0";
+#include "run/keys.h"
 
 const ch_opt ch_global_opts[] = {
     CH_OPT_FIELD("threads", "N", "threads"),
