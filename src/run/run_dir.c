@@ -133,6 +133,31 @@ static ch_code is_empty(int *yes, const char *dir, ch_err *e)
     return CH_OK;
 }
 
+/* A recipe may lie elsewhere than its author stood: say from where a path was looked for. */
+static ch_code check_there(const char *what, const char *path, ch_err *e)
+{
+    if (!path[0] || path[0] == '/' || ch_exists(path))
+        return CH_OK;
+    char *here = realpath(".", NULL);
+    ch_fail(e, CH_EUSER,
+            "%s: %s is not there; a recipe's paths count from the current directory, which is %s",
+            what, path, here ? here : "gone");
+    free(here);
+    return CH_EUSER;
+}
+
+static ch_code check_inputs(const ch_recipe *r, ch_err *e)
+{
+    int side = strcmp(r->data.wordings, "paraphrase") != 0;
+    CH_TRY(check_there("model", r->model, e));
+    CH_TRY(check_there("data.tasks", r->data.tasks, e));
+    CH_TRY(check_there("data.test_tasks", r->data.test_tasks, e));
+    CH_TRY(check_there("data.wordings", side ? r->data.wordings : "", e));
+    for (int64_t i = 0; i < r->n_arms; i++)
+        CH_TRY(check_there(r->arms[i].name, r->arms[i].model, e));
+    return CH_OK;
+}
+
 static int same_file(const char *a, const char *b)
 {
     struct stat x, y;
@@ -162,6 +187,7 @@ ch_code ch_dir_check(const ch_recipe *r, int fresh, ch_err *e)
 {
     int empty;
     struct stat st;
+    CH_TRY(check_inputs(r, e));
     if (!ch_exists(r->run))
         return CH_OK;
     CH_TRY(is_empty(&empty, r->run, e));

@@ -236,7 +236,10 @@ ch_code ch_wipe_train(const char *path, ch_err *e)
     wipe w = {0};
     int d = enter(&w, AT_FDCWD, path);
     if (d < 0)
-        return ch_fail(e, CH_EUSER, "%s: is no directory, or a link to one", path);
+        return ch_fail(e, CH_EUSER,
+                       "%s: is a link, or no directory; nothing is deleted behind a link, put a "
+                       "directory there",
+                       path);
     files(&w, d, of_train);
     close(d);
     return w.failed
