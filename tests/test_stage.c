@@ -94,6 +94,8 @@ static void every_value_that_changes_a_result_is_in_the_keys_that_it_changes(voi
         {"paraphrase.max_new", "99", W},
         {"generate.max_new", "9", C | P | T | A}, /* align.max_new follows it */
         {"generate.decode", "free", A},
+        {"generate.batch", "2", C | P | T | A},
+        {"generate.max_rows", "99", A},
         {"train.steps", "9", T},
         {"train.lr", "0.5", T},
         {"train.lambda", "3", T},

@@ -154,7 +154,7 @@ static ch_code alone(const char *dir, const char *answers, ch_seen *seen, char *
     else if (same != CH_STAGE_DONE && same != CH_STAGE_NEVER)
         c = ch_fail(e, CH_EUSER, "%s: what is the same among its answers is not known: %s", answers,
                     why_same);
-    else if (same == CH_STAGE_DONE && (!of || strncmp(of, a.file[0].hex, n)))
+    else if (same == CH_STAGE_DONE && (n != 64 || strncmp(of, a.file[0].hex, n)))
         c = ch_fail(e, CH_EUSER, "%s: same.jsonl beside it belongs to other answers", answers);
     else if (same == CH_STAGE_DONE)
         *sameness = sameness_of(&s);

@@ -123,6 +123,13 @@ static void add_value(ch_str *b, const ch_recipe *r, const char *dotted)
     free(v);
 }
 
+/* How much is computed at once: log-probabilities depend on it in their last bits. */
+static void add_batches(ch_str *b, const ch_recipe *r)
+{
+    add_value(b, r, "generate.batch");
+    add_value(b, r, "generate.max_rows");
+}
+
 static void add_from(ch_str *b, const ch_arm *a, const ch_made *from)
 {
     ch_str_addf(b, "from: %s\nits training: %s\nits file: %s\n", a->from, from->key.hex,
@@ -148,6 +155,7 @@ char *ch_key_candidates(const ch_recipe *r, const ch_facts *f, const ch_arm *a, 
     add_value(&b, r, "seed");
     add_value(&b, r, "data.max_len");
     add_value(&b, r, "data.overlong");
+    add_value(&b, r, "generate.batch");
     add_section(&b, r, a, "align", not_here);
     ch_str_addf(&b, "train side: %s\n", f->train_side.hex);
     add_from(&b, a, from);
@@ -199,6 +207,8 @@ char *ch_key_train(const ch_recipe *r, const ch_facts *f, const ch_arm *a, const
     add_value(&b, r, "data.max_len");
     add_value(&b, r, "data.overlong");
     add_value(&b, r, "train.dev_rows");
+    if (obj->uses_ref)
+        add_batches(&b, r);
     idle_keys(idle, a, obj);
     add_section(&b, r, a, "train", idle);
     ch_str_addf(&b, "train side: %s\n", f->train_side.hex);
@@ -214,6 +224,7 @@ char *ch_key_answers(const ch_recipe *r, const ch_facts *f, const ch_made *model
     begin(&b, f);
     add_value(&b, r, "generate.max_new");
     add_value(&b, r, "generate.decode");
+    add_batches(&b, r);
     add_value(&b, r, "data.overlong");
     if (r->generate.decode == CH_DECODE_LABELS)
         ch_str_addf(&b, "labels: %s\n", f->labels.hex);
