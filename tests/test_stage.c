@@ -99,6 +99,7 @@ static void every_value_that_changes_a_result_is_in_the_keys_that_it_changes(voi
         {"train.steps", "9", T},
         {"train.lr", "0.5", T},
         {"train.lambda", "3", T},
+        {"train.beta", "3", 0}, /* cat reads none */
         {"train.inputs_per_instruction", "3", T},
         {"train.dev_rows", "3", T},
         {"train.eval_every", "3", T},

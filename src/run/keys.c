@@ -207,7 +207,7 @@ char *ch_key_train(const ch_recipe *r, const ch_facts *f, const ch_arm *a, const
     add_value(&b, r, "data.max_len");
     add_value(&b, r, "data.overlong");
     add_value(&b, r, "train.dev_rows");
-    if (obj->uses_ref)
+    if (obj->needs_reference)
         add_batches(&b, r);
     idle_keys(idle, a, obj);
     add_section(&b, r, a, "train", idle);

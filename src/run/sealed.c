@@ -19,7 +19,7 @@ static ch_hash seal_of(const json_t *v)
 
 ch_code ch_sealed_save(json_t *v, const char *path, ch_err *e)
 {
-    json_object_set_new(v, "seal", json_string(seal_of(v).hex));
+    ch_json_set(v, "seal", ch_json_text(seal_of(v).hex));
     return ch_json_save(v, path, e);
 }
 
