@@ -284,6 +284,11 @@ check "the model is still there" same_file "$DIR/a/models/model.gguf" "$TINY"
 check "files of others are" grep -q mine "$DIR/a/notes/answers.jsonl"
 check "in arms' directories, too" grep -q mine "$DIR/a/cat/notes.txt"
 again
+recipe "$DIR/a" 'arms: [{name: sft, objective: sft}]' "$DIR/a/cat/model.gguf" > "$DIR/own.yaml"
+run run "$DIR/own.yaml" --fresh
+check "--fresh with an older arm's model as the model ends with 0" is "$code" 0
+check "and keeps that" same_file "$DIR/a/cat/model.gguf" "$DIR/first/cat/model.gguf"
+again
 rm "$DIR/a/recipe.yaml" "$DIR/a/run.json" "$DIR/a/sft/model.gguf"
 run run "$DIR/a.yaml" --fresh --seed 3
 check "a deletion that was cut short can be repeated" is "$code" 0
