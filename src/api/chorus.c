@@ -13,6 +13,7 @@
 #include "report/found.h"
 #include "report/measured.h"
 #include "run/run.h"
+#include "run/run_dir.h"
 
 struct chorus_model {
     ch_device *device;
@@ -411,11 +412,14 @@ typedef struct {
 
 static ch_code run_and_report(const ch_recipe *r, ch_err *e)
 {
-    ch_run_opts how = {0};
+    ch_seen seen = {0};
+    ch_run_opts how = {.seen = &seen};
     ch_found *f = NULL;
-    CH_TRY(ch_run(r, &how, e));
-    ch_code c = ch_found_report(&f, r->run, e);
+    ch_code c = ch_run(r, &how, e);
+    if (c == CH_OK)
+        c = ch_found_report(&f, r->run, &seen, e);
     ch_found_free(f);
+    ch_seen_release(&seen);
     return c;
 }
 
@@ -424,6 +428,8 @@ static ch_code do_run(void *ctx, ch_err *e)
     const run_args *a = ctx;
     ch_recipe r;
     ch_code c = ch_recipe_read(&r, a->recipe, e);
+    if (c == CH_OK)
+        c = ch_dir_of_recipe(&r, a->recipe, e);
     if (c == CH_OK)
         c = ch_recipe_finish(&r, a->recipe, e);
     if (c == CH_OK)

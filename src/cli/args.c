@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "recipe/fields.h"
+#include "run/run_dir.h"
 
 static void take_table(ch_args *a, const ch_opt *o)
 {
@@ -227,6 +228,7 @@ ch_code ch_args_recipe(const ch_args *a, ch_recipe *r, ch_err *e)
         CH_TRY(ch_recipe_read(r, where, e));
     else
         ch_recipe_init(r);
+    CH_TRY(ch_dir_of_recipe(r, where, e));
     CH_TRY(ch_args_to_recipe(a, r, e));
     if (!a->n_args && (!r->model[0] || !r->data.tasks[0]))
         return ch_fail(e, CH_EUSER,

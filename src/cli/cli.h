@@ -35,7 +35,6 @@ typedef struct {
 
 extern const ch_cmd ch_commands[]; /* ends with a row without a name */
 extern const ch_opt ch_global_opts[];
-extern const char ch_version[];
 
 #define CH_MAX_OPTS 48
 #define CH_MAX_MANY 256

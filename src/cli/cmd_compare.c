@@ -42,6 +42,8 @@ static void print_json(const ch_comparison *list, int64_t n)
         ch_json_set(o, "tasks_by_labels_b", json_integer(c->labelled_b));
         if (few)
             ch_json_set(o, "note", ch_json_text(few));
+        if (c->note)
+            ch_json_set(o, "sim_note", ch_json_text(c->note));
         ch_json_set(o, "metrics", metrics);
         ch_json_add(all, o);
         free(few);
@@ -60,6 +62,8 @@ static void print_text(const ch_comparison *c)
     if (few)
         printf("note: %s\n\n", few);
     free(few);
+    if (c->note)
+        printf("note: %s\n\n", c->note);
     if (c->labelled_a || c->labelled_b)
         printf("answers chosen among labels (generate.decode): A in %lld, B in %lld of %lld "
                "tasks%s\n\n",

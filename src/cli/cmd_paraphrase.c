@@ -28,12 +28,16 @@ static ch_code paraphrase(const ch_args *a, const ch_recipe *r, const ch_tasks *
     const char *out = ch_arg(a, "out");
     char *bin =
         ch_arg_given(a, "dropped") ? ch_dup(ch_arg(a, "dropped")) : ch_fmt("%s.dropped.json", out);
-    ch_code c = ch_paraphrase_tasks(m, t, r->paraphrase.n, r->paraphrase.max_new,
-                                    r->paraphrase.prompt[0] ? r->paraphrase.prompt : NULL, out, bin,
-                                    &kept, &dropped, e);
+    char *prompt = NULL;
+    ch_code c =
+        r->paraphrase.prompt[0] ? ch_file_read(r->paraphrase.prompt, &prompt, NULL, e) : CH_OK;
+    if (c == CH_OK)
+        c = ch_paraphrase_tasks(m, t, r->paraphrase.n, r->paraphrase.max_new, prompt, out, bin,
+                                &kept, &dropped, e);
     if (c == CH_OK)
         ch_log(CH_INFO, "%lld wordings kept: %s; %lld dropped: %s", (long long)kept, out,
                (long long)dropped, bin);
+    free(prompt);
     free(bin);
     ch_model_free(m);
     ch_device_close(d);

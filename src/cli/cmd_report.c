@@ -10,7 +10,7 @@ const ch_opt ch_opts_report[] = {
 ch_code ch_cmd_report(const ch_args *a, ch_err *e)
 {
     ch_found *f = NULL;
-    CH_TRY(ch_found_report(&f, a->args[0], e));
+    CH_TRY(ch_found_report(&f, a->args[0], NULL, e));
     ch_code c = ch_print_report(&f->data, ch_arg_given(a, "json"), e);
     ch_found_free(f);
     if (c == CH_OK)

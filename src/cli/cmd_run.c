@@ -21,10 +21,10 @@ const ch_opt ch_opts_run[] = {
     CH_OPT_END,
 };
 
-static ch_code finish(const ch_recipe *r, int json, ch_err *e)
+static ch_code finish(const ch_recipe *r, ch_seen *seen, int json, ch_err *e)
 {
     ch_found *f = NULL;
-    CH_TRY(ch_found_report(&f, r->run, e));
+    CH_TRY(ch_found_report(&f, r->run, seen, e));
     ch_code c = ch_print_report(&f->data, json, e);
     ch_found_free(f);
     if (c == CH_OK)
@@ -37,14 +37,16 @@ ch_code ch_cmd_run(const ch_args *a, ch_err *e)
     ch_recipe r;
     ch_code c = ch_args_recipe(a, &r, e);
     int json = ch_arg_given(a, "json");
-    ch_run_opts how = {.fresh = ch_arg_given(a, "fresh")};
+    ch_seen seen = {0};
+    ch_run_opts how = {.fresh = ch_arg_given(a, "fresh"), .seen = &seen};
     if (c == CH_OK && ch_arg_given(a, "dry-run")) {
         c = ch_dry_run(&r, stdout, json, e);
     } else if (c == CH_OK) {
         c = ch_run(&r, &how, e);
         if (c == CH_OK)
-            c = finish(&r, json, e);
+            c = finish(&r, &seen, json, e);
     }
+    ch_seen_release(&seen);
     ch_recipe_release(&r);
     return c;
 }

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "recipe/fields.h"
+#include "run/keys.h"
 
 static void print_option(FILE *f, const ch_opt *o)
 {

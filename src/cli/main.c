@@ -9,8 +9,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/screen.h"
-
-const char ch_version[] = "0.1.0";
+#include "run/keys.h"
 
 const ch_opt ch_global_opts[] = {
     CH_OPT_FIELD("threads", "N", "threads"),

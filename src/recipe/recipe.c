@@ -52,6 +52,7 @@ ch_arm *ch_recipe_add_arm(ch_recipe *r, const char *name, const char *title, con
                   .title = ch_dup(title),
                   .objective = ch_dup(objective),
                   .from = ch_dup(from),
+                  .model = ch_dup(""),
                   .augment = augment};
     return a;
 }
@@ -99,6 +100,32 @@ static ch_code check_name(const ch_arm *a, const char *where, ch_err *e)
     return CH_OK;
 }
 
+/* An arm without an objective is measured as it is: the base, or a model of its own. */
+static ch_code check_measured(const ch_recipe *r, int64_t i, int none, const char *where, ch_err *e)
+{
+    const ch_arm *a = &r->arms[i], *from = &r->arms[i ? ch_recipe_arm(r, a->from) : 0];
+    if (i == 0 && (!none || a->model[0]))
+        return ch_fail(
+            e, CH_EUSER,
+            "%s: arm base is the recipe's model as it is; objective none and no model of "
+            "its own are wanted",
+            where);
+    if (i && none != (a->model[0] != 0))
+        return ch_fail(e, CH_EUSER,
+                       "%s: arm %s: objective none (measured only) and model: FILE.gguf belong "
+                       "together",
+                       where, a->name);
+    if (from->model[0])
+        return ch_fail(e, CH_EUSER, "%s: arm %s starts from %s, which is only measured", where,
+                       a->name, from->name);
+    if (none && (a->augment || a->n_own || strcmp(a->from, "base")))
+        return ch_fail(e, CH_EUSER,
+                       "%s: arm %s is only measured; from, augment and values of its own have no "
+                       "meaning there",
+                       where, a->name);
+    return CH_OK;
+}
+
 static ch_code check_arm(const ch_recipe *r, int64_t i, const char *where, ch_err *e)
 {
     const ch_arm *a = &r->arms[i];
@@ -111,10 +138,9 @@ static ch_code check_arm(const ch_recipe *r, int64_t i, const char *where, ch_er
             e, CH_EUSER,
             "%s: arm %s starts from \"%s\", which is no arm before it; base is the model", where,
             a->name, a->from);
-    if ((i == 0) != !strcmp(a->objective, "none"))
-        return ch_fail(e, CH_EUSER, "%s: arm %s: objective none belongs to the arm base alone",
-                       where, a->name);
-    if (i == 0 || ch_objective_find(a->objective))
+    int none = !strcmp(a->objective, "none");
+    CH_TRY(check_measured(r, i, none, where, e));
+    if (none || ch_objective_find(a->objective))
         return CH_OK;
     const char *names[32];
     int64_t n = 0;
@@ -188,6 +214,7 @@ void ch_recipe_release(ch_recipe *r)
         free(a->title);
         free(a->objective);
         free(a->from);
+        free(a->model);
     }
     free(r->arms);
     *r = (ch_recipe){0};

@@ -18,6 +18,7 @@ typedef struct {
     char *title;         /* for people */
     char *objective;     /* a row of ch_objectives, or "none": the model as it is */
     char *from;          /* an arm before this one; "base" is the recipe's model */
+    char *model;         /* objective none: GGUF that is measured as it is; else "" */
     int augment;         /* train under every training wording, not only the instruction */
     ch_train_opts train; /* the recipe's, with this arm's own values */
     ch_align_opts align;
@@ -53,7 +54,7 @@ typedef struct {
         char *judge; /* "base" or a GGUF */
         int64_t resamples;
     } measure;
-    ch_arm *arms; /* arms[0] is always "base", objective none */
+    ch_arm *arms; /* arms[0] is always "base", objective none, and the recipe's model */
     int64_t n_arms;
 } ch_recipe;
 

@@ -13,9 +13,10 @@
 #include "data/yaml.h"
 #include "recipe/fields.h"
 
-enum { MAX_KEYS = 48, MAX_SECTIONS = 12, ARM_KEYS = 5 };
+enum { MAX_KEYS = 48, MAX_SECTIONS = 12, ARM_KEYS = 6 };
 
-static const char *const arm_keys[ARM_KEYS] = {"name", "title", "objective", "from", "augment"};
+static const char *const arm_keys[ARM_KEYS] = {"name", "title",   "objective",
+                                               "from", "augment", "model"};
 
 typedef struct {
     char *v[MAX_KEYS];
@@ -200,6 +201,10 @@ static ch_code take_arm(ch_recipe *r, const schema *s, const raw_map *m, const c
                        name, augment);
     ch_arm *a = ch_recipe_add_arm(r, name, m->v[1] ? m->v[1] : name, objective,
                                   m->v[3] ? m->v[3] : "base", augment && augment[0] == 't');
+    if (m->v[5]) {
+        free(a->model);
+        a->model = ch_dup(m->v[5]);
+    }
     a->keys = ch_new(MAX_KEYS, sizeof *a->keys);
     a->values = ch_new(MAX_KEYS, sizeof *a->values);
     for (int i = ARM_KEYS; i < s->n_arm; i++)
@@ -291,6 +296,11 @@ static void add_arm(ch_str *b, const ch_arm *a)
     ch_str_add(b, "\n    from: ");
     add_quoted(b, a->from);
     ch_str_addf(b, "\n    augment: %s\n", a->augment ? "true" : "false");
+    if (a->model[0]) {
+        ch_str_add(b, "    model: ");
+        add_quoted(b, a->model);
+        ch_str_add(b, "\n");
+    }
     for (int64_t i = 0; i < a->n_own; i++)
         ch_str_addf(b, "    %s: %s\n", a->keys[i], a->values[i]);
 }

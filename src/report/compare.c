@@ -6,6 +6,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "recipe/recipe.h"
+#include "report/belongs.h"
+#include "run/run_dir.h"
 #include "survey/cases.h"
 
 typedef struct {
@@ -13,6 +15,7 @@ typedef struct {
     ch_cases cases;
     ch_measure measure;
     char *path, *same;
+    char *sameness; /* who said what is the same, when that belongs to the answers; else NULL */
 } side;
 
 static void release_side(side *s)
@@ -22,9 +25,10 @@ static void release_side(side *s)
     ch_replies_release(&s->replies);
     free(s->path);
     free(s->same);
+    free(s->sameness);
 }
 
-static ch_code open_side(side *s, const char *where, ch_err *e)
+static ch_code open_side(side *s, const char *where, ch_seen *seen, ch_err *e)
 {
     *s = (side){.path = ch_is_dir(where) ? ch_path(where, "answers.jsonl") : ch_dup(where)};
     const char *slash = strrchr(s->path, '/');
@@ -37,14 +41,8 @@ static ch_code open_side(side *s, const char *where, ch_err *e)
             "%s: there are no answers; a run directory, an arm of one, or an answers.jsonl "
             "is wanted",
             where);
+    CH_TRY(ch_belongs_file(s->path, seen, &s->sameness, e));
     return ch_replies_read(&s->replies, s->path, e);
-}
-
-/* same.jsonl belongs to answers.jsonl of a run only. */
-static int has_same(const side *s)
-{
-    size_t n = strlen(s->path), k = strlen("answers.jsonl");
-    return n >= k && !strcmp(s->path + n - k, "answers.jsonl") && ch_exists(s->same);
 }
 
 static ch_code measure_side(side *s, int as_in_run, int64_t resamples, uint64_t seed, ch_err *e)
@@ -74,16 +72,31 @@ static ch_code check_pairs(const side *a, const side *b, ch_err *e)
                          a->path, b->path);
 }
 
+/* Sameness by two judges is no paired comparison; then exact match, and *note says why. */
+static int same_judges(const side *l, const side *r, char **note)
+{
+    *note = NULL;
+    if (!l->sameness || !r->sameness)
+        return 0;
+    if (!strcmp(l->sameness, r->sameness))
+        return 1;
+    *note =
+        ch_fmt("what is the same was not said in the same way in A (%s) and B (%s), so both are "
+               "compared by exact match",
+               l->sameness, r->sameness);
+    return 0;
+}
+
 static ch_code compare_two(ch_comparison *c, const char *a, const char *b, int64_t resamples,
-                           uint64_t seed, ch_err *e)
+                           uint64_t seed, ch_seen *seen, ch_err *e)
 {
     side l = {0}, r = {0};
-    ch_code code = open_side(&l, a, e);
+    ch_code code = open_side(&l, a, seen, e);
     if (code == CH_OK)
-        code = open_side(&r, b, e);
+        code = open_side(&r, b, seen, e);
     if (code == CH_OK)
         code = check_pairs(&l, &r, e);
-    int as_in_run = code == CH_OK && has_same(&l) && has_same(&r);
+    int as_in_run = code == CH_OK && same_judges(&l, &r, &c->note);
     if (code == CH_OK)
         code = measure_side(&l, as_in_run, resamples, seed, e);
     if (code == CH_OK)
@@ -109,14 +122,6 @@ static ch_code compare_two(ch_comparison *c, const char *a, const char *b, int64
     return code;
 }
 
-static int is_run(const char *dir)
-{
-    char *path = ch_path(dir, "recipe.yaml");
-    int yes = ch_is_dir(dir) && ch_exists(path);
-    free(path);
-    return yes;
-}
-
 static char *arm_dir(const char *run, const char *arm)
 {
     char *dir = ch_path(run, arm), *answers = ch_path(dir, "answers.jsonl");
@@ -130,7 +135,7 @@ static char *arm_dir(const char *run, const char *arm)
 
 /* Arms of the same name that both runs have answers of. */
 static ch_code compare_runs(ch_comparison **list, int64_t *n, const char *a, const char *b,
-                            int64_t resamples, uint64_t seed, ch_err *e)
+                            int64_t resamples, uint64_t seed, ch_seen *seen, ch_err *e)
 {
     ch_recipe r;
     char *recipe = ch_path(a, "recipe.yaml");
@@ -141,7 +146,7 @@ static ch_code compare_runs(ch_comparison **list, int64_t *n, const char *a, con
     *list = ch_new((size_t)r.n_arms + 1, sizeof **list);
     for (int64_t i = 0; c == CH_OK && i < r.n_arms; i++) {
         char *x = arm_dir(a, r.arms[i].name), *y = arm_dir(b, r.arms[i].name);
-        if (x && y && (c = compare_two(&(*list)[*n], x, y, resamples, seed, e)) == CH_OK)
+        if (x && y && (c = compare_two(&(*list)[*n], x, y, resamples, seed, seen, e)) == CH_OK)
             ++*n;
         free(x);
         free(y);
@@ -158,13 +163,15 @@ ch_code ch_compare(ch_comparison **list, int64_t *n, const char *a, const char *
     *list = NULL;
     *n = 0;
     ch_code c;
-    if (is_run(a) && is_run(b)) {
-        c = compare_runs(list, n, a, b, resamples, seed, e);
+    ch_seen seen = {0};
+    if (ch_dir_is_run(a) && ch_dir_is_run(b)) {
+        c = compare_runs(list, n, a, b, resamples, seed, &seen, e);
     } else {
         *list = ch_new(1, sizeof **list);
-        c = compare_two(*list, a, b, resamples, seed, e);
+        c = compare_two(*list, a, b, resamples, seed, &seen, e);
         *n = c == CH_OK;
     }
+    ch_seen_release(&seen);
     if (c != CH_OK) {
         ch_comparisons_free(*list, *n);
         *list = NULL;
@@ -178,6 +185,7 @@ void ch_comparisons_free(ch_comparison *list, int64_t n)
     for (int64_t i = 0; i < n; i++) {
         free(list[i].a);
         free(list[i].b);
+        free(list[i].note);
     }
     free(list);
 }

@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "report/found_parts.h"
-#include "run/stage.h"
 
 static void warn(ch_found *f, char *text)
 {
@@ -20,7 +19,7 @@ static char *text_at(const json_t *v, const char *key)
     return ch_dup(s ? s : "");
 }
 
-static ch_code read_run(ch_found *f, ch_err *e)
+static ch_code read_run(ch_found *f, ch_seen *seen, ch_err *e)
 {
     char *recipe = ch_path(f->dir, "recipe.yaml"), *info = ch_path(f->dir, "run.json");
     json_t *v = NULL;
@@ -37,6 +36,8 @@ static ch_code read_run(ch_found *f, ch_err *e)
         c = ch_recipe_finish(&f->recipe, recipe, e);
     if (c == CH_OK)
         c = ch_json_load(&v, info, e);
+    if (c == CH_OK)
+        c = ch_belongs_open(&f->belongs, f->dir, &f->recipe, v, info, seen, e);
     if (c == CH_OK) {
         f->recipe_text = ch_recipe_text(&f->recipe);
         f->recipe_hash = ch_dup(ch_hash_bytes(f->recipe_text, strlen(f->recipe_text)).hex);
@@ -59,16 +60,6 @@ static ch_code read_run(ch_found *f, ch_err *e)
     return c;
 }
 
-static char *model_hash(const ch_found *f, const char *dir, int64_t arm)
-{
-    if (!arm)
-        return ch_dup(f->base_hash);
-    json_t *v = ch_stage_result_at(dir, "train");
-    char *h = text_at(v, "model_sha256");
-    json_decref(v);
-    return h;
-}
-
 /* Answers to other inputs than the base's cannot be compared in pairs. */
 static ch_code check_same_cases(const ch_found *f, const ch_found_arm *a, const char *path,
                                 ch_err *e)
@@ -84,35 +75,76 @@ static ch_code check_same_cases(const ch_found *f, const ch_found_arm *a, const 
                           path);
 }
 
-static ch_code read_arm(ch_found *f, int64_t arm, int *there, ch_err *e)
+/* Says what is left out or missing; *there 1 when the arm can be shown. */
+static ch_code ask_belongs(ch_found *f, int64_t arm, ch_standing *s, int *there, ch_err *e)
 {
-    const ch_arm *it = &f->recipe.arms[arm];
+    const char *title = f->recipe.arms[arm].title;
+    ch_belongs_arm(&f->belongs, arm, s);
+    *there = s->state == CH_STAGE_DONE;
+    if (*there) {
+        if (s->note)
+            warn(f, ch_fmt("%s: %s; its figures are of what it was.", title, s->note));
+        if (s->train && !s->curve)
+            warn(f,
+                 ch_fmt("%s: %s/train/log.jsonl is not what was written; its losses are left out.",
+                        title, f->recipe.arms[arm].name));
+        return CH_OK;
+    }
+    int never = s->state == CH_STAGE_NEVER;
+    if (arm && never)
+        warn(f, ch_fmt("%s is not measured yet and is missing here.", title));
+    else if (arm)
+        warn(f, ch_fmt("%s is left out: %s; chorus run %s/recipe.yaml makes it again.", title,
+                       s->why, f->dir));
+    else if (never)
+        return ch_fail(e, CH_EEMPTY,
+                       "%s: nothing was measured yet; chorus run %s/recipe.yaml goes on", f->dir,
+                       f->dir);
+    else
+        return ch_fail(e, CH_EUSER,
+                       "%s: the base model's answers, with which all else is compared, cannot be "
+                       "shown: %s; chorus run %s/recipe.yaml makes them again",
+                       f->dir, s->why, f->dir);
+    return CH_OK;
+}
+
+static ch_code fill_arm(ch_found *f, ch_found_arm *a, ch_err *e)
+{
+    const ch_arm *it = &f->recipe.arms[a->arm];
     char *dir = ch_path(f->dir, it->name);
     char *answers = ch_path(dir, "answers.jsonl"), *same = ch_path(dir, "same.jsonl"),
          *log = ch_path(dir, "train/log.jsonl");
-    ch_code c = CH_OK;
-    *there = ch_exists(answers) && ch_exists(same);
-    if (*there) {
-        ch_found_arm *a = &f->arms[f->n_arms++];
-        *a = (ch_found_arm){.arm = arm, .versus = -1, .title = ch_dup(it->title)};
-        a->about = ch_found_about(&f->recipe, it);
-        a->hash = model_hash(f, dir, arm);
-        c = ch_replies_read(&a->replies, answers, e);
-        if (c == CH_OK)
-            c = ch_cases_read(&a->cases, &a->replies, same, e);
-        if (c == CH_OK && f->n_arms > 1)
-            c = check_same_cases(f, a, answers, e);
-        if (c == CH_OK && arm)
-            c = ch_found_curve(&a->curve, log, e);
-        if (c == CH_OK)
-            c = ch_measure_make(&a->measure, a->cases.list, a->cases.n, a->cases.n_tasks,
-                                a->cases.names, f->recipe.measure.resamples, f->seed, e);
-    }
+    a->title = ch_dup(it->title);
+    a->about = ch_found_about(&f->recipe, it, a->standing.train);
+    ch_code c = ch_replies_read(&a->replies, answers, e);
+    if (c == CH_OK)
+        c = ch_cases_read(&a->cases, &a->replies, same, e);
+    if (c == CH_OK && f->n_arms > 1)
+        c = check_same_cases(f, a, answers, e);
+    if (c == CH_OK && a->standing.curve)
+        c = ch_found_curve(&a->curve, log, e);
+    if (c == CH_OK)
+        c = ch_measure_make(&a->measure, a->cases.list, a->cases.n, a->cases.n_tasks,
+                            a->cases.names, f->recipe.measure.resamples, f->seed, e);
     free(dir);
     free(answers);
     free(same);
     free(log);
     return c;
+}
+
+static ch_code read_arm(ch_found *f, int64_t arm, ch_err *e)
+{
+    ch_standing s;
+    int there = 0;
+    ch_code c = ask_belongs(f, arm, &s, &there, e);
+    if (c != CH_OK || !there) {
+        ch_standing_release(&s);
+        return c;
+    }
+    ch_found_arm *a = &f->arms[f->n_arms++];
+    *a = (ch_found_arm){.arm = arm, .versus = -1, .standing = s};
+    return fill_arm(f, a, e);
 }
 
 static ch_code diff(const ch_found *f, ch_stat *out, const ch_found_arm *a, const ch_found_arm *b,
@@ -122,48 +154,52 @@ static ch_code diff(const ch_found *f, ch_stat *out, const ch_found_arm *a, cons
                            f->recipe.measure.resamples, f->seed, e);
 }
 
+/* The arm that pictures call "after": named cat, else trained on bad answers, else trained, else
+ * another model. */
+static int64_t main_arm(const ch_found *f)
+{
+    int64_t best = 0;
+    int most = 0;
+    for (int64_t i = 1; i < f->n_arms; i++) {
+        const ch_arm *it = &f->recipe.arms[f->arms[i].arm];
+        const ch_objective *o = ch_objective_find(it->objective);
+        int rank = !strcmp(it->name, "cat")                   ? 4
+                   : o && ch_objective_groups(o)->own_answers ? 3
+                   : o                                        ? 2
+                                                              : 1;
+        if (rank > most || (rank == 3 && most == 3)) {
+            most = rank;
+            best = i;
+        }
+    }
+    return best;
+}
+
 static ch_code read_arms(ch_found *f, ch_err *e)
 {
     f->arms = ch_new((size_t)f->recipe.n_arms, sizeof *f->arms);
-    for (int64_t i = 0; i < f->recipe.n_arms; i++) {
-        int there;
-        CH_TRY(read_arm(f, i, &there, e));
-        if (!there && i == 0)
-            return ch_fail(e, CH_EEMPTY,
-                           "%s: nothing was measured yet; chorus run %s/recipe.yaml goes on",
-                           f->dir, f->dir);
-        if (!there)
-            warn(f, ch_fmt("%s is not measured yet and is missing here.", f->recipe.arms[i].title));
-    }
+    for (int64_t i = 0; i < f->recipe.n_arms; i++)
+        CH_TRY(read_arm(f, i, e));
     for (int64_t i = 1; i < f->n_arms; i++) {
         ch_found_arm *a = &f->arms[i];
         CH_TRY(diff(f, a->diff, &f->arms[0], a, e));
         a->versus = ch_found_versus(f, i);
         if (a->versus >= 0)
             CH_TRY(diff(f, a->versus_diff, &f->arms[a->versus], a, e));
-        const ch_objective *o = ch_objective_find(f->recipe.arms[a->arm].objective);
-        if (ch_objective_groups(o)->own_answers || !f->main_arm)
-            f->main_arm = i;
     }
-    for (int64_t i = 1; i < f->n_arms; i++)
-        if (!strcmp(f->recipe.arms[f->arms[i].arm].name, "cat"))
-            f->main_arm = i;
+    f->main_arm = main_arm(f);
     return CH_OK;
 }
 
 /* How the judge did on closed tasks with this arm's answers. */
 static ch_verdicts verdicts_of(const ch_found *f, int64_t i)
 {
-    char *dir = ch_path(f->dir, f->recipe.arms[f->arms[i].arm].name);
-    json_t *v = f->sim_free ? ch_stage_result_at(dir, "judge") : NULL;
-    const ch_verdicts out = {.n_same = json_integer_value(json_object_get(v, "same")),
-                             .right_same = json_integer_value(json_object_get(v, "right_on_same")),
-                             .n_differ = json_integer_value(json_object_get(v, "different")),
-                             .right_differ =
-                                 json_integer_value(json_object_get(v, "right_on_different"))};
-    json_decref(v);
-    free(dir);
-    return out;
+    const json_t *v = f->arms[i].standing.judge;
+    return (ch_verdicts){.n_same = json_integer_value(json_object_get(v, "same")),
+                         .right_same = json_integer_value(json_object_get(v, "right_on_same")),
+                         .n_differ = json_integer_value(json_object_get(v, "different")),
+                         .right_differ =
+                             json_integer_value(json_object_get(v, "right_on_different"))};
 }
 
 static void fill_arms(ch_found *f)
@@ -174,7 +210,7 @@ static void fill_arms(ch_found *f)
         ch_report_arm *r = &f->report_arms[i];
         *r = (ch_report_arm){.name = a->title,
                              .description = a->about,
-                             .hash = a->hash,
+                             .hash = a->standing.model.hex,
                              .measure = a->measure,
                              .has_diff = i > 0,
                              .versus = a->versus >= 0 ? f->arms[a->versus].title : NULL,
@@ -195,21 +231,18 @@ static void fill_sim(ch_found *f)
         exact |= !c->task[t].judged;
     }
     const char *who = f->recipe.measure.judge;
-    int base = !strcmp(who, "base");
+    int own = !strcmp(who, "base");
     if (judged)
         f->sim_free = ch_fmt("judge %s%s: Same or Contradicted, by log-probability, both orders",
-                             base ? f->model : who, base ? ", untrained" : "");
+                             own ? f->model : who, own ? ", untrained" : "");
     f->data.sim_closed = exact ? "exact match after normalising" : NULL;
     f->data.sim_free = f->sim_free;
-    char *dir = ch_path(f->dir, "base");
-    json_t *v = ch_stage_result_at(dir, "answers");
-    char *dropped = ch_dropped_note(json_integer_value(json_object_get(v, "dropped_inputs")),
-                                    json_string_value(json_object_get(v, "dropped")));
-    json_decref(v);
-    free(dir);
+    const json_t *answers = f->arms[0].standing.answers;
+    char *dropped = ch_dropped_note(json_integer_value(json_object_get(answers, "dropped_inputs")),
+                                    json_string_value(json_object_get(answers, "dropped")));
     if (dropped)
         warn(f, dropped);
-    if (judged && base)
+    if (judged && own)
         warn(f, ch_dup("On free-form tasks the untrained base model says which answers mean the "
                        "same, also of its own "
                        "answers; a stronger judge (measure.judge) is to be preferred."));
@@ -247,11 +280,11 @@ static void fill(ch_found *f)
     d->n_warnings = f->n_warnings;
 }
 
-ch_code ch_found_read(ch_found **out, const char *dir, ch_err *e)
+ch_code ch_found_read(ch_found **out, const char *dir, ch_seen *seen, ch_err *e)
 {
     ch_found *f = ch_new(1, sizeof *f);
     f->dir = ch_dup(dir);
-    ch_code c = read_run(f, e);
+    ch_code c = read_run(f, seen, e);
     if (c == CH_OK)
         c = read_arms(f, e);
     if (c == CH_OK) {
@@ -277,7 +310,7 @@ void ch_found_free(ch_found *f)
         ch_found_curve_release(&a->curve);
         free(a->title);
         free(a->about);
-        free(a->hash);
+        ch_standing_release(&a->standing);
     }
     for (int64_t i = 0; i < f->n_warnings; i++)
         free(f->warnings[i]);
@@ -295,6 +328,7 @@ void ch_found_free(ch_found *f)
     free(f->base_hash);
     free(f->split);
     free(f->sim_free);
+    ch_belongs_close(&f->belongs);
     ch_recipe_release(&f->recipe);
     free(f);
 }
@@ -310,9 +344,9 @@ static ch_code write_report(const char *dir, const ch_report_data *d, ch_err *e)
     return c;
 }
 
-ch_code ch_found_report(ch_found **out, const char *dir, ch_err *e)
+ch_code ch_found_report(ch_found **out, const char *dir, ch_seen *seen, ch_err *e)
 {
-    CH_TRY(ch_found_read(out, dir, e));
+    CH_TRY(ch_found_read(out, dir, seen, e));
     ch_code c = write_report(dir, &(*out)->data, e);
     if (c == CH_OK)
         return CH_OK;

@@ -59,24 +59,39 @@ void ch_found_curve_release(ch_report_curve *c)
     *c = (ch_report_curve){0};
 }
 
-char *ch_found_about(const ch_recipe *r, const ch_arm *a)
+/* Which update's model was kept; nothing when the record does not tell. */
+static void add_kept(ch_str *b, const json_t *trained)
+{
+    const json_t *kept = json_object_get(trained, "kept_step");
+    int64_t at = json_integer_value(kept),
+            steps = json_integer_value(json_object_get(trained, "steps"));
+    if (!json_is_integer(kept))
+        return;
+    if (at == steps)
+        ch_str_addf(b, "; model of the last update, %lld", (long long)steps);
+    else
+        ch_str_addf(b, "; model of update %lld of %lld, the best by dev loss", (long long)at,
+                    (long long)steps);
+}
+
+char *ch_found_about(const ch_recipe *r, const ch_arm *a, const json_t *trained)
 {
     const ch_objective *o = ch_objective_find(a->objective);
     int64_t from = ch_recipe_arm(r, a->from);
     if (!o)
-        return ch_dup("as it is");
+        return a->model[0] ? ch_fmt("%s as it is", a->model) : ch_dup("as it is");
     const char *on = ch_objective_groups(o)->on;
     if (!on)
         on = a->augment ? "the instruction and its training wordings" : "the instruction as it is";
-    char *text = ch_fmt("%s from %s, on %s, %lld updates of %lld, lr %g", o->name,
-                        from >= 0 ? r->arms[from].title : a->from, on, (long long)a->train.steps,
-                        (long long)a->train.batch, a->train.lr);
-    if (a->train.sampling != CH_DRAW_GROUPED)
-        return text;
-    char *more = ch_fmt("%s, grouped sampling, %lld inputs for each wording drawn", text,
-                        (long long)a->train.inputs_per_instruction);
-    free(text);
-    return more;
+    ch_str b = {0};
+    ch_str_addf(&b, "%s from %s, on %s, %lld updates of %lld, lr %g", o->name,
+                from >= 0 ? r->arms[from].title : a->from, on, (long long)a->train.steps,
+                (long long)a->train.batch, a->train.lr);
+    if (a->train.sampling == CH_DRAW_GROUPED)
+        ch_str_addf(&b, ", grouped sampling, %lld inputs for each wording drawn",
+                    (long long)a->train.inputs_per_instruction);
+    add_kept(&b, trained);
+    return ch_str_take(&b);
 }
 
 static const ch_arm *arm_of(const ch_found *f, int64_t i)
@@ -87,9 +102,10 @@ static const ch_arm *arm_of(const ch_found *f, int64_t i)
 int64_t ch_found_versus(const ch_found *f, int64_t i)
 {
     const ch_arm *a = arm_of(f, i);
-    int own_answers = ch_objective_groups(ch_objective_find(a->objective))->own_answers;
+    const ch_objective *o = ch_objective_find(a->objective);
+    int own_answers = o && ch_objective_groups(o)->own_answers;
     int plain = !strcmp(a->objective, "sft") && !a->augment;
-    if (i == 0)
+    if (i == 0 || !o)
         return -1;
     for (int64_t k = 1; k < f->n_arms; k++) {
         const ch_arm *b = arm_of(f, k);
@@ -110,7 +126,7 @@ static char *sampling_note(const ch_found *f)
 {
     ch_str b = {0};
     for (int64_t i = 1; i < f->n_arms; i++)
-        if (arm_of(f, i)->train.sampling == CH_DRAW_GROUPED)
+        if (!arm_of(f, i)->model[0] && arm_of(f, i)->train.sampling == CH_DRAW_GROUPED)
             ch_str_addf(&b, "%s%s", b.n ? ", " : "Grouped sampling in ", f->arms[i].title);
     if (b.n)
         ch_str_add(&b, ": an update drew wordings first and several inputs for each "

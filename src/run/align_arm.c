@@ -6,83 +6,58 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "run/stage.h"
-#include "run/train_arm.h"
 
-/* Where the candidates and the pairs of an arm are, and what they depend on. Arms that start from
- * the same model with the same settings share them, so a second objective costs its training alone.
- */
+/* Two stages. Arms that start from the same model with the same settings share them, since their
+ * directories are named by their keys: a second objective costs its training alone. */
 typedef struct {
-    char *dir_c, *dir_p, *candidates, *rewards, *pairs;
+    ch_state *s;
+    ch_model *m;
+    ch_groups *g;
     ch_stage stage_c, stage_p;
-    char *questions; /* text of align.judge_prompt, NULL the built-in */
+    char *candidates, *rewards, *pairs; /* paths */
     ch_align_opts how;
-} place;
+    ch_candidates c;
+} job;
 
-static void release_place(place *p)
+static ch_stage stage_of(const ch_state *s, const ch_arm *a, ch_stage_id id, char *key)
 {
-    free(p->dir_c);
-    free(p->dir_p);
-    free(p->candidates);
-    free(p->rewards);
-    free(p->pairs);
-    free(p->questions);
-    ch_stage_release(&p->stage_c);
-    ch_stage_release(&p->stage_p);
+    char *sub = ch_align_sub(a, key);
+    ch_stage stage = ch_stage_of(s->dir, sub, id, key);
+    free(sub);
+    return stage;
 }
 
-static ch_stage make_stage(const ch_state *s, const ch_arm *a, const char *name, ch_str *b,
-                           char **dir)
+static job make_job(ch_state *s, int64_t arm, ch_model *m, ch_groups *g)
 {
-    ch_hash h = ch_hash_bytes(ch_str_get(b), b->n);
-    *dir = ch_fmt("%s/align/%s-%.8s", s->dir, a->from, h.hex);
-    return ch_stage_make(*dir, name, b);
-}
-
-static ch_code find_place(place *p, const ch_state *s, int64_t arm, ch_err *e)
-{
-    static const char *const not_c[] = {"reward", "pool", "gold_target", "max_bad", NULL};
-    static const char *const none[] = {NULL};
     const ch_arm *a = &s->r->arms[arm];
-    int64_t from = ch_recipe_arm(s->r, a->from);
-    ch_str c = {0}, b = {0};
-    *p = (place){.how = a->align};
-    if (s->r->judge_prompt[0])
-        CH_TRY(ch_file_read(s->r->judge_prompt, &p->questions, NULL, e));
-    p->how.judge_template = p->questions;
-    ch_str_addf(&c, "model: %s\ntrain side: %s\nseed: %lld\nmax_len: %lld\n", s->made[from].hex,
-                s->train_side.hex, (long long)s->r->seed, (long long)s->r->data.max_len);
-    ch_depends_on_device(&c, s);
-    ch_depends_on_arm(&c, s, a, "align", not_c);
-    p->stage_c = make_stage(s, a, "candidates", &c, &p->dir_c);
-    ch_str_addf(&b, "candidates: %s\nquestions: %s\n", p->stage_c.hash.hex,
-                p->questions ? ch_hash_bytes(p->questions, strlen(p->questions)).hex : "built in");
-    ch_depends_on_arm(&b, s, a, "align", none);
-    p->stage_p = make_stage(s, a, "pairs", &b, &p->dir_p);
-    p->candidates = ch_path(p->dir_c, "candidates.jsonl");
-    p->rewards = ch_path(p->dir_p, "rewards.jsonl");
-    p->pairs = ch_path(p->dir_p, "pairs.jsonl");
-    return CH_OK;
+    const ch_made *from = &s->made[ch_recipe_arm(s->r, a->from)];
+    job j = {.s = s, .m = m, .g = g, .how = a->align};
+    j.how.judge_template = s->questions;
+    j.stage_c = stage_of(s, a, CH_S_CANDIDATES, ch_key_candidates(s->r, &s->facts, a, from));
+    j.stage_p = stage_of(s, a, CH_S_PAIRS, ch_key_pairs(s->r, &s->facts, a, from));
+    j.candidates = ch_path(j.stage_c.dir, "candidates.jsonl");
+    j.rewards = ch_path(j.stage_p.dir, "rewards.jsonl");
+    j.pairs = ch_path(j.stage_p.dir, "pairs.jsonl");
+    return j;
 }
 
-ch_code ch_run_pairs_hash(const ch_state *s, int64_t arm, ch_hash *hash, ch_err *e)
+static void release_job(job *j)
 {
-    place p;
-    ch_code c = find_place(&p, s, arm, e);
-    *hash = p.stage_p.hash;
-    release_place(&p);
-    return c;
+    ch_candidates_release(&j->c);
+    ch_stage_release(&j->stage_c);
+    ch_stage_release(&j->stage_p);
+    free(j->candidates);
+    free(j->rewards);
+    free(j->pairs);
 }
 
-static ch_code candidates(ch_candidates *c, const place *p, const ch_state *s, ch_model *m,
-                          ch_err *e)
+static ch_code make_candidates(void *job_, json_t **result, ch_err *e)
 {
-    const char *const files[] = {p->candidates, NULL};
-    if (ch_stage_is_done(&p->stage_c, files))
-        return ch_candidates_read(c, &s->split, p->candidates, e);
-    CH_TRY(ch_make_dir(p->dir_c, e));
-    CH_TRY(ch_candidates_make(c, m, &s->split, &p->how, e));
-    CH_TRY(ch_candidates_write(c, &s->split, p->candidates, e));
-    return ch_stage_finish(&p->stage_c, json_pack("{s:I}", "candidates", (json_int_t)c->n), e);
+    job *j = job_;
+    CH_TRY(ch_make_dir(j->stage_c.dir, e));
+    CH_TRY(ch_candidates_make(&j->c, j->m, &j->s->split, &j->how, e));
+    *result = json_pack("{s:I}", "candidates", (json_int_t)j->c.n);
+    return ch_candidates_write(&j->c, &j->s->split, j->candidates, e);
 }
 
 static json_t *counts(const ch_candidates *c, const ch_groups *g)
@@ -102,36 +77,36 @@ static json_t *counts(const ch_candidates *c, const ch_groups *g)
                      "groups", (json_int_t)g->n, "pairs", (json_int_t)bad);
 }
 
-/* Rewards and groups; g comes from the same ch_pairs on the same rows whether they were read or
- * just made. */
-static ch_code pairs(ch_groups *g, ch_candidates *c, const place *p, const ch_state *s, ch_model *m,
-                     ch_err *e)
+static ch_code make_pairs(void *job_, json_t **result, ch_err *e)
 {
-    const char *const files[] = {p->rewards, p->pairs, NULL};
-    if (ch_stage_is_done(&p->stage_p, files)) {
-        CH_TRY(ch_candidates_read(c, &s->split, p->rewards, e));
-        return ch_pairs(g, c, m, &s->split, &p->how, e);
-    }
-    CH_TRY(candidates(c, p, s, m, e));
-    CH_TRY(ch_make_dir(p->dir_p, e));
-    CH_TRY(ch_rewards(c, m, &s->split, &p->how, e));
-    CH_TRY(ch_candidates_write(c, &s->split, p->rewards, e));
-    CH_TRY(ch_pairs(g, c, m, &s->split, &p->how, e));
-    CH_TRY(ch_pairs_write(g, m, p->pairs, e));
-    return ch_stage_finish(&p->stage_p, counts(c, g), e);
+    job *j = job_;
+    const ch_split *split = &j->s->split;
+    CH_TRY(ch_stage_run(&j->stage_c, j->s->seen, make_candidates, j, e));
+    if (j->stage_c.was_done)
+        CH_TRY(ch_candidates_read(&j->c, split, j->candidates, e));
+    CH_TRY(ch_make_dir(j->stage_p.dir, e));
+    CH_TRY(ch_rewards(&j->c, j->m, split, &j->how, e));
+    CH_TRY(ch_candidates_write(&j->c, split, j->rewards, e));
+    CH_TRY(ch_pairs(j->g, &j->c, j->m, split, &j->how, e));
+    *result = counts(&j->c, j->g);
+    return ch_pairs_write(j->g, j->m, j->pairs, e);
 }
 
-ch_code ch_run_pairs(ch_state *s, int64_t arm, ch_groups *g, ch_model *from, ch_hash *hash,
-                     ch_err *e)
+/* g comes from the same ch_pairs on the same rows whether they were read or just made. */
+static ch_code pairs(job *j, ch_err *e)
 {
-    place p;
-    ch_candidates c = {0};
+    CH_TRY(ch_stage_run(&j->stage_p, j->s->seen, make_pairs, j, e));
+    if (!j->stage_p.was_done)
+        return CH_OK;
+    CH_TRY(ch_candidates_read(&j->c, &j->s->split, j->rewards, e));
+    return ch_pairs(j->g, &j->c, j->m, &j->s->split, &j->how, e);
+}
+
+ch_code ch_run_pairs(ch_groups *g, ch_state *s, int64_t arm, ch_model *m, ch_err *e)
+{
     *g = (ch_groups){0};
-    ch_code code = find_place(&p, s, arm, e);
-    if (code == CH_OK)
-        code = pairs(g, &c, &p, s, from, e);
-    *hash = p.stage_p.hash;
-    ch_candidates_release(&c);
-    release_place(&p);
-    return code;
+    job j = make_job(s, arm, m, g);
+    ch_code c = pairs(&j, e);
+    release_job(&j);
+    return c;
 }

@@ -4,10 +4,9 @@
 
 #include "run/setup.h"
 
-/* RUN/align/<from>-<hash>/ for an objective that uses bad answers. *hash: of the pairs. */
-ch_code ch_run_pairs(ch_state *s, int64_t arm, ch_groups *g, ch_model *from, ch_hash *hash,
+/* RUN/align/<from>-<hash>/ for an objective that uses bad answers; m is the model that the arm
+ * starts from. */
+ch_code ch_run_pairs(ch_groups *g, ch_state *s, int64_t arm, ch_model *m,
                      ch_err *e) CH_CHECK_RESULT;
-/* The hash alone, without making anything. */
-ch_code ch_run_pairs_hash(const ch_state *s, int64_t arm, ch_hash *hash, ch_err *e) CH_CHECK_RESULT;
 
 #endif

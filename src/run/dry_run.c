@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "run/forecast.h"
+#include "run/know.h"
 
 static json_t *load_json(const ch_load *l)
 {
@@ -26,6 +27,8 @@ static json_t *updates_json(const ch_forecast *x, const ch_recipe *r)
     json_t *list = json_array();
     for (int64_t i = 1; i < r->n_arms; i++) {
         const ch_arm *a = &r->arms[i];
+        if (a->model[0]) /* only measured */
+            continue;
         double each = 1 / (double)a->train.steps;
         json_array_append_new(list, json_pack("{s:o,s:s,s:I,s:f,s:f,s:f}", "arm",
                                               ch_json_text(a->name), "sampling", sampling_text(a),
@@ -66,6 +69,8 @@ static void print_updates(FILE *out, const ch_forecast *x, const ch_recipe *r)
 {
     for (int64_t i = 1; i < r->n_arms; i++) {
         const ch_arm *a = &r->arms[i];
+        if (a->model[0]) /* only measured */
+            continue;
         double each = 1 / (double)a->train.steps;
         const ch_group_maker *groups = ch_objective_groups(ch_objective_find(a->objective));
         char *what = ch_fmt("an update of %s", a->name);
@@ -125,6 +130,12 @@ ch_code ch_dry_run(const ch_recipe *r, FILE *out, int json, ch_err *e)
             "first and name its file in data.wordings");
     if (c == CH_OK)
         c = ch_state_split(&s, e);
+    if (c == CH_OK)
+        c = ch_know_files(&s, e);
+    if (c == CH_OK)
+        c = ch_know_split(&s, e);
+    if (c == CH_OK)
+        c = ch_know_measured(&s, e);
     if (c == CH_OK)
         c = ch_forecast_make(&x, &s, e);
     if (c == CH_OK && json)

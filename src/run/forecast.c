@@ -236,8 +236,11 @@ static void add_arms(ch_forecast *x, const basis *b, const ch_state *s)
                    (double)((x->test.n - x->test.labelled) * r->generate.max_new) * b->write_s;
     x->measure_s *= (double)r->n_arms;
     for (int64_t i = 1; i < r->n_arms; i++) {
+        const ch_objective *o = ch_objective_find(r->arms[i].objective);
+        if (!o) /* only measured */
+            continue;
         add_training(x, b, s, i);
-        if (ch_objective_groups(ch_objective_find(r->arms[i].objective))->own_answers)
+        if (ch_objective_groups(o)->own_answers)
             add_candidates(x, b, s, &r->arms[i]);
     }
 }

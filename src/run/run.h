@@ -1,8 +1,10 @@
-/* The whole pipeline in a run directory. Each stage is skipped when nothing that it depends on has
- * changed; a run that was interrupted or killed goes on where it stood, and ends with the same
+/* The whole pipeline in a run directory. Each stage (run/stage.h) is skipped when nothing that it
+ * depends on has changed; a run that was interrupted or killed goes on where it stood, and ends with the same
  * bytes.
  *
+ *   RUN/chorus.run                makes the directory a run's
  *   RUN/recipe.yaml               what was run, every key
+ *   RUN/run.json                  what keys are made of beside the recipe: hashes, device, version
  *   RUN/split.json                which inputs and wordings were trained on, watched and tested
  *   RUN/wordings.json             with data.wordings: paraphrase, and wordings_dropped.json
  *   RUN/align/<arm>-<hash>/       candidates.jsonl, rewards.jsonl, pairs.jsonl
@@ -14,10 +16,12 @@
 #define CH_RUN_RUN_H
 
 #include "recipe/recipe.h"
+#include "run/seen.h"
 
 typedef struct {
     int fresh;      /* delete an older run in the same directory first */
     int train_only; /* no measuring */
+    ch_seen *seen;  /* may be NULL; for a report of the same run, which reads the same files */
 } ch_run_opts;
 
 /* CH_ESTOP after an interrupt: the same call goes on. Nothing is written before recipe, model,

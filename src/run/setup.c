@@ -7,6 +7,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "run/know.h"
 
 ch_answer_how ch_answer_how_of(const ch_recipe *r, const char *what)
 {
@@ -29,8 +30,11 @@ ch_code ch_run_stopped(const ch_state *s, ch_err *e)
 
 ch_code ch_run_base(ch_state *s, ch_model **m, ch_err *e)
 {
-    if (!s->base)
+    int first = !s->facts.base.hex[0];
+    if (!s->base && first)
         CH_TRY(ch_model_load(&s->base, s->r->model, s->device, e));
+    else if (!s->base)
+        CH_TRY(ch_know_load(&s->base, s, s->r->model, &s->facts.base, e));
     *m = s->base;
     return CH_OK;
 }
@@ -41,54 +45,11 @@ void ch_run_drop_base(ch_state *s)
     s->base = NULL;
 }
 
-static void add_text(ch_str *b, const char *what, const char *text)
-{
-    ch_str_addf(b, "%s %zu ", what, strlen(text));
-    ch_str_add(b, text);
-    ch_str_add(b, "\n");
-}
-
-static void add_items(ch_str *b, const char *what, const ch_task *t, const int64_t *list, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) {
-        const ch_instance *it = &t->items[list[i]];
-        add_text(b, what, it->input);
-        for (int64_t g = 0; g < it->n_outputs; g++)
-            add_text(b, "output", it->outputs[g]);
-    }
-}
-
-static ch_hash side_hash(const ch_split *s, int test)
-{
-    ch_str b = {0};
-    for (int64_t i = 0; i < s->n; i++) {
-        const ch_share *sh = &s->list[i];
-        const int64_t *w = test ? sh->test_w : sh->train_w;
-        int64_t n_w = test ? sh->n_test_w : sh->n_train_w;
-        if (!n_w)
-            continue;
-        add_text(&b, "task", sh->task->name);
-        ch_str_addf(&b, "kind %d\n", (int)sh->task->kind);
-        for (int64_t l = 0; l < sh->task->n_labels; l++)
-            add_text(&b, "label", sh->task->labels[l]);
-        for (int64_t k = 0; k < n_w; k++)
-            add_text(&b, "wording", ch_task_wording(sh->task, w[k]));
-        if (test) {
-            add_items(&b, "test", sh->task, sh->test, sh->n_test);
-        } else {
-            add_items(&b, "train", sh->task, sh->train, sh->n_train);
-            add_items(&b, "dev", sh->task, sh->dev, sh->n_dev);
-        }
-    }
-    ch_hash h = ch_hash_bytes(ch_str_get(&b), b.n);
-    ch_str_free(&b);
-    return h;
-}
-
 ch_code ch_state_load(ch_state *s, const ch_recipe *r, ch_err *e)
 {
     const char *side = r->data.wordings;
     *s = (ch_state){.r = r, .dir = r->run, .lock = -1};
+    s->seen = &s->own_seen;
     s->made = ch_new((size_t)r->n_arms, sizeof *s->made);
     if (!side[0] || !strcmp(side, "paraphrase"))
         side = NULL;
@@ -100,9 +61,16 @@ ch_code ch_state_load(ch_state *s, const ch_recipe *r, ch_err *e)
     ch_log(CH_INFO, "computes in %s", ch_device_text(s->device));
     ch_model *m;
     CH_TRY(ch_run_base(s, &m, e));
-    s->base_hash = ch_model_hash(m);
-    s->made[0] = s->base_hash;
+    ch_know_start(s, m);
     return CH_OK;
+}
+
+static int trains(const ch_recipe *r)
+{
+    int64_t n = 0;
+    for (int64_t i = 1; i < r->n_arms; i++)
+        n += !r->arms[i].model[0];
+    return n > 0;
 }
 
 static ch_code check_rows(ch_state *s, ch_err *e)
@@ -111,7 +79,7 @@ static ch_code check_rows(ch_state *s, ch_err *e)
     ch_prompt_load l;
     int64_t n;
     CH_TRY(ch_prompts_check(s->base, &s->split, &how, &l, e));
-    if (s->r->n_arms < 2)
+    if (!trains(s->r))
         return CH_OK;
     ch_groups g;
     int drop = s->r->data.overlong == CH_OVERLONG_DROP;
@@ -132,10 +100,7 @@ ch_code ch_state_split(ch_state *s, ch_err *e)
     int files = r->split.by == CH_SPLIT_FILES;
     CH_TRY(ch_split_make(&s->split, &s->tasks, files ? &s->test_tasks : NULL, &r->split, e));
     CH_TRY(ch_split_check(&s->split, r->split.by, e));
-    CH_TRY(check_rows(s, e));
-    s->train_side = side_hash(&s->split, 0);
-    s->test_side = side_hash(&s->split, 1);
-    return CH_OK;
+    return check_rows(s, e);
 }
 
 void ch_state_release(ch_state *s)
@@ -146,6 +111,10 @@ void ch_state_release(ch_state *s)
     ch_model_free(s->base);
     if (s->device)
         ch_device_close(s->device);
+    ch_facts_release(&s->facts);
+    ch_seen_release(&s->own_seen);
+    free(s->prompt);
+    free(s->questions);
     free(s->made);
     ch_fd_close(s->lock);
     *s = (ch_state){.lock = -1};

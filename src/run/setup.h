@@ -6,6 +6,8 @@
 #include "base/str.h"
 #include "data/split.h"
 #include "recipe/recipe.h"
+#include "run/keys.h"
+#include "run/seen.h"
 #include "survey/survey.h"
 
 typedef struct {
@@ -13,21 +15,24 @@ typedef struct {
     const char *dir;
     ch_device *device;
     ch_model *base; /* loaded while `base` is what is needed, else NULL: see ch_run_base */
-    ch_hash base_hash;
     ch_tasks tasks, test_tasks;
     ch_split split;
-    ch_hash train_side, test_side; /* of the texts on either side of the split */
-    ch_hash *made;                 /* one an arm: of its model */
+    ch_facts facts;
+    char *prompt,
+        *questions; /* texts of paraphrase.prompt and align.judge_prompt; NULL: built in */
+    ch_made *made;  /* one an arm */
+    ch_seen *seen;  /* borrowed from the caller of the run, else own_seen */
+    ch_seen own_seen;
     int64_t dropped_rows;
     int lock; /* file descriptor, -1 none */
 } ch_state;
 
-/* Device, model, tasks, split, checks. Writes nothing. */
+/* Device, model, tasks, split, checks. Writes nothing. s stays where it is from now on. */
 ch_code ch_state_load(ch_state *s, const ch_recipe *r, ch_err *e) CH_CHECK_RESULT;
 /* Splits s->tasks and makes sure that every row fits; s->base is loaded. */
 ch_code ch_state_split(ch_state *s, ch_err *e) CH_CHECK_RESULT;
 void ch_state_release(ch_state *s);
-/* The base model, loaded if it is not. */
+/* The base model, loaded if it is not. Error: its file is another than at first. */
 ch_code ch_run_base(ch_state *s, ch_model **m, ch_err *e) CH_CHECK_RESULT;
 void ch_run_drop_base(ch_state *s);
 ch_answer_how ch_answer_how_of(const ch_recipe *r, const char *what);

@@ -1,28 +1,67 @@
-/* Stages of a run: a stage is done when its done file holds the hash of everything it depends on.
- * The run directory's files are flat: <dir>/<stage>.done.json beside what the stage wrote. */
+/* Stages of a run. Each has one shape: a key, which is the text of all that it depends on; files
+ * that it makes; and a record beside these, <name>.done.json, which is written last and holds the
+ * key and every file's size and SHA-256. A stage is done when its record has today's key and its
+ * files are what the record says; nothing else decides what is made again. Keys: run/keys.h. */
 #ifndef CH_RUN_STAGE_H
 #define CH_RUN_STAGE_H
 
-#include "base/file.h"
 #include "base/json.h"
-#include "base/str.h"
+#include "run/seen.h"
+
+typedef enum {
+    CH_S_WORDINGS,
+    CH_S_CANDIDATES,
+    CH_S_PAIRS,
+    CH_S_TRAIN,
+    CH_S_ANSWERS,
+    CH_S_SAME,
+    CH_S_JUDGE,
+    CH_S_COUNT
+} ch_stage_id;
+
+enum { CH_STAGE_FILES = 2 };
+typedef struct {
+    const char *name;
+    const char *files[CH_STAGE_FILES]; /* what it makes, beside its record */
+    const char *shown;                 /* one more, which reports show and no stage reads */
+} ch_stage_kind;
+extern const ch_stage_kind ch_stages[CH_S_COUNT];
+
+typedef enum {
+    CH_STAGE_DONE,
+    CH_STAGE_NEVER,   /* no record */
+    CH_STAGE_OTHER,   /* a record of another key */
+    CH_STAGE_LOST,    /* a file is missing */
+    CH_STAGE_ALTERED, /* a file or the record is not what was written */
+} ch_stage_state;
 
 typedef struct {
-    char *name, *done; /* done: path of the done file */
-    char *depends;     /* "key: value" lines; hash is theirs */
+    const ch_stage_kind *kind;
+    char *dir, *label, *done; /* label: "cat/train", for people; done: path of the record */
+    char *key;                /* "name: value" lines; hash is theirs */
     ch_hash hash;
+    ch_hash file[CH_STAGE_FILES]; /* as recorded; set when there is a record of this key */
+    json_t *result;               /* the same; NULL when the stage keeps none */
+    int was_done;                 /* by ch_stage_run: nothing had to be made */
 } ch_stage;
 
-/* depends is taken over and emptied. */
-ch_stage ch_stage_make(const char *dir, const char *name, ch_str *depends);
+/* A stage in run/sub ("" for the run directory itself). key is taken over; NULL: whatever key its
+ * record has (ch_stage_check). */
+ch_stage ch_stage_of(const char *run, const char *sub, ch_stage_id id, char *key);
 void ch_stage_release(ch_stage *s);
-/* 1 when the done file holds this hash and every file (NULL-terminated paths) is there. */
-int ch_stage_is_done(const ch_stage *s, const char *const *files);
-/* Writes the done file; extra (may be NULL) is kept under "result" and its reference is taken over.
- */
-ch_code ch_stage_finish(const ch_stage *s, json_t *extra, ch_err *e) CH_CHECK_RESULT;
-/* "result" of the done file; NULL when there is none. New reference. */
-json_t *ch_stage_result(const ch_stage *s);
-json_t *ch_stage_result_at(const char *dir, const char *name);
+
+/* *why (may be NULL): when not DONE, what differs, by name ("train.lr was 5e-05, now 0.0001",
+ * "cat/answers.jsonl is not what was written"); new string. */
+ch_stage_state ch_stage_check(ch_stage *s, ch_seen *seen, char **why);
+/* 1 when kind->shown is there as it was written; for a stage that has a record of this key. */
+int ch_stage_shown(const ch_stage *s, ch_seen *seen);
+/* Value of a line of the key, borrowed up to the line's end by *n; NULL when there is none. */
+const char *ch_key_value(const char *key, const char *name, size_t *n);
+
+/* Writes the files of a stage and may hand over what its record shall keep. */
+typedef ch_code ch_stage_make(void *job, json_t **result, ch_err *e);
+/* Makes what is not done, saying why when it was done before, and writes the record. */
+ch_code ch_stage_run(ch_stage *s, ch_seen *seen, ch_stage_make *make, void *job,
+                     ch_err *e) CH_CHECK_RESULT;
 
 #endif

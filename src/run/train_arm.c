@@ -2,42 +2,21 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "generate/generate.h"
-#include "recipe/fields.h"
 #include "run/align_arm.h"
+#include "run/know.h"
 #include "run/stage.h"
-
-void ch_depends_on_device(ch_str *b, const ch_state *s)
-{
-    int bf16 = ch_device_precision(s->device) == CH_PRECISION_BF16;
-    ch_str_addf(b, "precision: %s\nformat: 1\n", bf16 ? "bf16" : "f32");
-}
-
-void ch_depends_on_arm(ch_str *b, const ch_state *s, const ch_arm *a, const char *section,
-                       const char *const *but)
-{
-    ch_recipe own = *s->r; /* shallow: only the arm's own numbers differ */
-    own.train = a->train;
-    own.align = a->align;
-    for (const ch_field *f = ch_fields; f->key; f++) {
-        int skip = strcmp(f->section, section) != 0 || !ch_field_in_arm(f);
-        for (const char *const *x = but; *x; x++)
-            skip |= !strcmp(*x, f->key);
-        if (skip)
-            continue;
-        char *v = ch_field_text(&own, f);
-        ch_str_addf(b, "%s.%s: %s\n", section, f->key, v);
-        free(v);
-    }
-}
+#include "run/wipe.h"
 
 char *ch_run_model_path(const ch_state *s, int64_t arm)
 {
-    return arm ? ch_fmt("%s/%s/model.gguf", s->dir, s->r->arms[arm].name) : ch_dup(s->r->model);
+    const ch_arm *a = &s->r->arms[arm];
+    if (!arm)
+        return ch_dup(s->r->model);
+    return a->model[0] ? ch_dup(a->model) : ch_fmt("%s/%s/model.gguf", s->dir, a->name);
 }
 
 static void thin(ch_groups *g, int64_t most)
@@ -95,152 +74,126 @@ ch_code ch_run_reference(ch_groups *g, ch_model *from, const ch_recipe *r, ch_er
     return c;
 }
 
-/* A checkpoint of other settings than today's is of no use: ch_train would refuse it. The hash file
- * is replaced last, so that a kill in between only repeats this. */
-static ch_code clean_train_dir(const char *dir, const char *hash, ch_err *e)
-{
-    CH_TRY(ch_make_dir(dir, e));
-    char *mark = ch_path(dir, "stage.hash"), *was = NULL;
-    int same =
-        ch_exists(mark) && ch_file_read(mark, &was, NULL, NULL) == CH_OK && !strcmp(was, hash);
-    ch_code c = CH_OK;
-    char **names = NULL;
-    int64_t n;
-    if (!same)
-        c = ch_list_dir(dir, "", &names, &n, e);
-    for (char **it = names; it && *it; it++) {
-        char *path = ch_path(dir, *it);
-        unlink(path);
-        free(path);
-    }
-    if (!same && c == CH_OK)
-        c = ch_file_write(mark, hash, strlen(hash), e);
-    ch_names_free(names);
-    free(mark);
-    free(was);
-    return c;
-}
-
 typedef struct {
-    const ch_arm *arm;
+    ch_state *s;
+    int64_t arm, from;
+    const ch_arm *a;
     const ch_objective *obj;
-    char *dir, *train_dir, *model_path, *from_path;
+    char *train_dir, *mark, *model_path, *from_path;
     ch_stage stage;
 } job;
 
 static void release_job(job *j)
 {
-    free(j->dir);
     free(j->train_dir);
+    free(j->mark);
     free(j->model_path);
     free(j->from_path);
     ch_stage_release(&j->stage);
 }
 
-/* Keys of train that change nothing in what this arm learns, NULL-terminated. */
-static void idle_keys(const char **idle, const ch_arm *a, const ch_objective *obj)
-{
-    *idle++ = "save_every";
-    for (int i = 0; i < CH_N_CONSTANTS; i++)
-        if (!ch_objective_reads(obj, ch_constant_names[i]))
-            *idle++ = ch_constant_names[i];
-    if (a->train.sampling == CH_DRAW_INDEPENDENT) {
-        *idle++ = "sampling";
-        *idle++ = "inputs_per_instruction";
-    }
-    *idle = NULL;
-}
-
-static ch_code make_job(job *j, const ch_state *s, int64_t arm, ch_err *e)
+static job make_job(ch_state *s, int64_t arm)
 {
     const ch_arm *a = &s->r->arms[arm];
-    int64_t from = ch_recipe_arm(s->r, a->from);
-    *j = (job){.arm = a, .obj = ch_objective_find(a->objective)};
-    j->dir = ch_path(s->dir, a->name);
-    j->train_dir = ch_path(j->dir, "train");
-    j->model_path = ch_run_model_path(s, arm);
-    j->from_path = ch_run_model_path(s, from);
-    ch_str b = {0};
-    ch_str_addf(&b, "from: %s\nobjective: %s\naugment: %d\nseed: %lld\n", s->made[from].hex,
-                a->objective, a->augment, (long long)s->r->seed);
-    ch_str_addf(&b, "train side: %s\nmax_len: %lld\noverlong: %d\ndev_rows: %lld\nsave: %d\n",
-                s->train_side.hex, (long long)s->r->data.max_len, s->r->data.overlong,
-                (long long)s->r->dev_rows, s->r->save);
-    ch_depends_on_device(&b, s);
-    const char *idle[CH_N_CONSTANTS + 4];
-    idle_keys(idle, a, j->obj);
-    ch_depends_on_arm(&b, s, a, "train", idle);
-    if (ch_objective_groups(j->obj)->own_answers) {
-        ch_hash h;
-        CH_TRY(ch_run_pairs_hash(s, arm, &h, e));
-        ch_str_addf(&b, "pairs: %s\n", h.hex);
-    }
-    j->stage = ch_stage_make(j->dir, "train", &b);
-    return CH_OK;
+    job j = {.s = s,
+             .arm = arm,
+             .from = ch_recipe_arm(s->r, a->from),
+             .a = a,
+             .obj = ch_objective_find(a->objective)};
+    char *key = ch_key_train(s->r, &s->facts, a, &s->made[j.from]);
+    j.stage = ch_stage_of(s->dir, a->name, CH_S_TRAIN, key);
+    j.train_dir = ch_path(j.stage.dir, "train");
+    j.mark = ch_path(j.train_dir, "stage.hash");
+    j.model_path = ch_run_model_path(s, arm);
+    j.from_path = ch_run_model_path(s, j.from);
+    return j;
 }
 
-static ch_code save(const ch_state *s, const job *j, const ch_model *m, const ch_train_result *r,
-                    const ch_groups *g, int64_t dropped, ch_err *e)
+/* 1 when what stands in the training's directory is of this key. */
+static int marked(const job *j)
 {
-    ch_origin origin = {s->base_hash.hex, j->stage.hash.hex, j->arm->name};
-    ch_hash h;
-    CH_TRY(ch_model_save(m, j->model_path, (ch_save_type)s->r->save, &origin, e));
-    CH_TRY(ch_hash_file(j->model_path, &h, e));
-    json_t *v =
-        json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "model_sha256", h.hex, "steps",
-                  (json_int_t)r->steps_done, "best_step", (json_int_t)r->best_step, "kept_step",
-                  (json_int_t)r->kept_step, "groups", (json_int_t)g->n, "dropped_rows",
-                  (json_int_t)dropped, "tokens", (json_int_t)r->tokens, "rows", (json_int_t)r->rows,
-                  "last_loss", ch_json_real(r->last_loss), "best_dev", ch_json_real(r->best_dev));
-    CH_TRY(ch_stage_finish(&j->stage, v, e));
-    ch_train_clean(j->train_dir);
-    return CH_OK;
+    char *was = NULL;
+    int yes = ch_exists(j->mark) && ch_file_read(j->mark, &was, NULL, NULL) == CH_OK &&
+              !strcmp(was, j->stage.hash.hex);
+    free(was);
+    return yes;
 }
 
-static ch_code train(ch_state *s, const job *j, int64_t arm, ch_model *m, ch_err *e)
+/* A checkpoint of other settings than today's is of no use: ch_train would refuse it. The mark is
+ * replaced last, so that a kill in between only repeats this. */
+static ch_code clean_train_dir(const job *j, ch_err *e)
 {
+    CH_TRY(ch_make_dir(j->train_dir, e));
+    if (marked(j))
+        return CH_OK;
+    CH_TRY(ch_wipe_train(j->train_dir, e));
+    return ch_file_write(j->mark, j->stage.hash.hex, strlen(j->stage.hash.hex), e);
+}
+
+static json_t *result_json(const ch_train_result *r, const ch_groups *g, int64_t dropped)
+{
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "steps", (json_int_t)r->steps_done,
+                     "best_step", (json_int_t)r->best_step, "kept_step", (json_int_t)r->kept_step,
+                     "groups", (json_int_t)g->n, "dropped_rows", (json_int_t)dropped, "tokens",
+                     (json_int_t)r->tokens, "rows", (json_int_t)r->rows, "last_loss",
+                     ch_json_real(r->last_loss), "best_dev", ch_json_real(r->best_dev));
+}
+
+static ch_code train(const job *j, ch_model *m, json_t **result, ch_err *e)
+{
+    ch_state *s = j->s;
     ch_groups data = {0}, dev = {0};
-    ch_train_result result = {0};
-    ch_hash pairs_hash;
+    ch_train_result r = {0};
+    ch_origin origin = {s->facts.base.hex, j->stage.hash.hex, j->a->name};
     int64_t dropped = 0;
     int own_answers = ch_objective_groups(j->obj)->own_answers;
-    ch_code c = ch_run_rows(s, m, j->arm, own_answers ? NULL : &data, &dev, &dropped, e);
+    ch_code c = ch_run_rows(s, m, j->a, own_answers ? NULL : &data, &dev, &dropped, e);
     if (c == CH_OK && own_answers)
-        c = ch_run_pairs(s, arm, &data, m, &pairs_hash, e);
+        c = ch_run_pairs(&data, s, j->arm, m, e);
     if (c == CH_OK && j->obj->needs_reference)
         c = ch_run_reference(&data, m, s->r, e);
     if (c == CH_OK)
-        c = clean_train_dir(j->train_dir, j->stage.hash.hex, e);
+        c = clean_train_dir(j, e);
     if (c == CH_OK) {
-        ch_log(CH_INFO, "%s: %s on %lld groups, %lld updates of %lld", j->arm->name, j->obj->name,
-               (long long)data.n, (long long)j->arm->train.steps, (long long)j->arm->train.batch);
-        ch_train_opts how = j->arm->train;
-        how.what = j->arm->name;
-        c = ch_train(m, j->obj, &data, &dev, &how, j->train_dir, j->stage.hash.hex, &result, e);
+        ch_log(CH_INFO, "%s: %s on %lld groups, %lld updates of %lld", j->a->name, j->obj->name,
+               (long long)data.n, (long long)j->a->train.steps, (long long)j->a->train.batch);
+        ch_train_opts how = j->a->train;
+        how.what = j->a->name;
+        c = ch_train(m, j->obj, &data, &dev, &how, j->train_dir, j->stage.hash.hex, &r, e);
     }
     if (c == CH_OK)
-        c = save(s, j, m, &result, &data, dropped, e);
+        c = ch_model_save(m, j->model_path, (ch_save_type)s->r->save, &origin, e);
+    if (c == CH_OK)
+        *result = result_json(&r, &data, dropped);
     ch_groups_release(&data);
     ch_groups_release(&dev);
     return c;
 }
 
+static ch_code make_model(void *job_, json_t **result, ch_err *e)
+{
+    job *j = job_;
+    ch_model *m = NULL;
+    ch_run_drop_base(j->s);
+    CH_TRY(ch_know_load(&m, j->s, j->from_path, &j->s->made[j->from].file, e));
+    ch_code c = train(j, m, result, e);
+    ch_model_free(m);
+    return c;
+}
+
 ch_code ch_run_train(ch_state *s, int64_t arm, ch_err *e)
 {
-    job j;
-    ch_model *m = NULL;
-    ch_code c = make_job(&j, s, arm, e);
-    const char *const files[] = {j.model_path, NULL};
-    if (c == CH_OK && ch_stage_is_done(&j.stage, files)) {
-        ch_log(CH_INFO, "%s: trained already, nothing it depends on has changed", j.arm->name);
-    } else if (c == CH_OK) {
-        ch_run_drop_base(s);
-        c = ch_model_load(&m, j.from_path, s->device, e);
-        if (c == CH_OK)
-            c = train(s, &j, arm, m, e);
-        ch_model_free(m);
+    if (s->r->arms[arm].model[0]) {
+        s->made[arm] = (ch_made){s->facts.models[arm], s->facts.models[arm]};
+        return CH_OK;
     }
-    s->made[arm] = j.stage.hash;
+    job j = make_job(s, arm);
+    ch_code c = ch_stage_run(&j.stage, s->seen, make_model, &j, e);
+    if (c == CH_OK && j.stage.was_done)
+        ch_log(CH_INFO, "%s: trained already, nothing it depends on has changed", j.a->name);
+    if (c == CH_OK && marked(&j))
+        ch_train_clean(j.train_dir); /* also after a death between record and cleaning */
+    s->made[arm] = (ch_made){j.stage.hash, j.stage.file[0]};
     release_job(&j);
     return c;
 }

@@ -59,15 +59,12 @@ static ch_code ask_all(ch_model *m, const ch_tasks *t, int64_t n, int64_t max_ne
 }
 
 ch_code ch_paraphrase_tasks(ch_model *m, const ch_tasks *t, int64_t n, int64_t max_new,
-                            const char *prompt_path, const char *path, const char *dropped_path,
+                            const char *prompt, const char *path, const char *dropped_path,
                             int64_t *n_kept, int64_t *n_dropped, ch_err *e)
 {
-    char *prompt = NULL;
     json_t *kept = json_object(), *dropped = json_object();
     *n_kept = *n_dropped = 0;
-    ch_code c = prompt_path ? ch_file_read(prompt_path, &prompt, NULL, e) : CH_OK;
-    if (c == CH_OK)
-        c = ask_all(m, t, n, max_new, prompt, kept, dropped, n_kept, n_dropped, e);
+    ch_code c = ask_all(m, t, n, max_new, prompt, kept, dropped, n_kept, n_dropped, e);
     /* What was dropped is of use above all when nothing was kept. */
     if ((c == CH_OK || c == CH_EEMPTY) && dropped_path) {
         ch_code c2 = ch_json_save(json_incref(dropped), dropped_path, c == CH_OK ? e : NULL);
@@ -77,6 +74,5 @@ ch_code ch_paraphrase_tasks(ch_model *m, const ch_tasks *t, int64_t n, int64_t m
         c = ch_json_save(json_incref(kept), path, e);
     json_decref(kept);
     json_decref(dropped);
-    free(prompt);
     return c;
 }
