@@ -17,6 +17,9 @@
 #include "base/str.h"
 #include "base/utf8.h"
 
+#define HOSTILE_TEXT                                                                               \
+    "x\x1b]0;t\a\xC2\x9b"                                                                          \
+    "3J\x7f\r\xE2\x80\xAEy"
 /* Escape, title, C1 as a byte and as UTF-8, DEL, carriage return, bidi override. */
 #define HOSTILE                                                                                    \
     "x\x1b]0;t\a\x9b"                                                                              \
@@ -119,6 +122,7 @@ static void names_that_do_not_exist(void **state)
     TAME(2, "run", HOSTILE);
     TAME(2, "run", "--set", HOSTILE);
     TAME(2, "measure", "--" HOSTILE);
+    TAME(2, "generate", "--model", model, HOSTILE);
     TAME(2, "measure", "--model", HOSTILE, "--tasks", HOSTILE);
     TAME(2, "measure", "--model", model, "--tasks", HOSTILE);
 }
@@ -130,8 +134,8 @@ static void texts_and_names_that_do(void **state)
     TAME(0, "measure", "--model", model, "--tasks", task, "--max-new", "4", "--json");
     TAME(0, "show-batch", "--model", model, "--tasks", task);
     TAME(0, "show-batch", "--model", model, "--tasks", task, "--json");
-    TAME(0, "generate", "--model", model, "--max-new", "4", HOSTILE, "b");
-    TAME(0, "generate", "--model", model, "--max-new", "4", "--json", HOSTILE, "b");
+    TAME(0, "generate", "--model", model, "--max-new", "4", HOSTILE_TEXT, "b");
+    TAME(0, "generate", "--model", model, "--max-new", "4", "--json", HOSTILE_TEXT, "b");
     TAME(0, "run", "--model", model, "--tasks", task, "--dry-run", "--set",
          "split.train_wordings=1", "--set", "split.test_wordings=2");
     TAME(0, "run", "--help");

@@ -79,6 +79,9 @@ static ch_code caught(const char *what, ch_err *e)
     } catch (const std::bad_alloc &) {
         return ch_fail(e, CH_EMEM, "%s: no memory for what libllama needs", what);
     } catch (const std::exception &x) {
+        /* ggml says that it got no memory, and then asserts that it did */
+        if (strstr(last_error, "allocate"))
+            return ch_fail(e, CH_EMEM, "%s: no memory for what libllama needs", what);
         return ch_fail(e, CH_EUSER, "%s: libllama stopped: %s", what,
                        ch_llama_shown(line, sizeof line, x.what()));
     } catch (...) {
@@ -90,6 +93,7 @@ ch_code ch_llama_call(void (*fn)(void *ctx), void *ctx, const char *what, ch_err
 {
     const int depth = inside++;
     ch_code code = CH_OK;
+    last_error[0] = 0;
     try {
         ch_llama_quiet();
         fn(ctx);

@@ -175,6 +175,8 @@ int ch_device_threads(const ch_device *d)
 int ch_device_team(const ch_device *d)
 {
     static _Thread_local int told;
+    if (!d)
+        return 1; /* a model that is read or written, and not computed with */
     int team = ch_team_now(d->threads);
     if (team < d->threads && !told) {
         told = 1;
