@@ -203,6 +203,8 @@ static void two_devices_take_turns(void **state)
     rig_close(&two);
 }
 
+enum { STACK_BYTES = 256 << 10 }; /* of a host's thread: a fraction of what attention works in */
+
 static void *open_there(void *out)
 {
     CHECK_(rig_open(out, test_isa(), 1, 2));
@@ -221,8 +223,11 @@ static void *compute_there(void *ctx)
 static void in_thread(void *(*f)(void *), void *ctx)
 {
     pthread_t t;
-    CHECK_(!pthread_create(&t, NULL, f, ctx));
+    pthread_attr_t small;
+    CHECK_(!pthread_attr_init(&small) && !pthread_attr_setstacksize(&small, STACK_BYTES));
+    CHECK_(!pthread_create(&t, &small, f, ctx));
     CHECK_(!pthread_join(t, NULL));
+    pthread_attr_destroy(&small);
 }
 
 static void a_device_opened_in_one_thread_computes_in_another(void **state)
