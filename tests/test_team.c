@@ -203,6 +203,10 @@ static void two_devices_take_turns(void **state)
     rig_close(&two);
 }
 
+/* The stack of a host's thread, a fraction of what attention works in, and what lies below it. */
+enum { STACK_BYTES = 256 << 10, BELOW = 4 << 20 };
+static char area[BELOW + STACK_BYTES] __attribute__((aligned(4096)));
+
 static void *open_there(void *out)
 {
     CHECK_(rig_open(out, test_isa(), 1, 2));
@@ -221,8 +225,15 @@ static void *compute_there(void *ctx)
 static void in_thread(void *(*f)(void *), void *ctx)
 {
     pthread_t t;
-    CHECK_(!pthread_create(&t, NULL, f, ctx));
+    pthread_attr_t small;
+    memset(area, 0, sizeof area);
+    CHECK_(!pthread_attr_init(&small));
+    CHECK_(!pthread_attr_setstack(&small, area + BELOW, STACK_BYTES));
+    CHECK_(!pthread_create(&t, &small, f, ctx));
     CHECK_(!pthread_join(t, NULL));
+    pthread_attr_destroy(&small);
+    for (size_t i = 0; i < BELOW; i++)
+        CHECK_(!area[i]);
 }
 
 static void a_device_opened_in_one_thread_computes_in_another(void **state)

@@ -31,6 +31,8 @@ void ch_gemm_pack(ch_gemm_cache *c, int bf16, void *out, const void *b, int b_f3
                   int64_t N, int64_t K);
 
 ch_gemm_cache *ch_device_gemm(ch_device *d);
+/* room_bytes of the table for thread t of a team: a host's threads may have small stacks. */
+void *ch_device_room(ch_device *d, int t);
 /* gemm of the tables, for f32 and bf16 activations. */
 void ch_cpu_gemm(ch_device *d, void *c, int c_f32, const void *a, int ta, const void *b, int tb,
                  int64_t M, int64_t N, int64_t K, int add);
@@ -49,7 +51,7 @@ void ch_cpu_pack(ch_device *d, void *out, const float *w, int tb, int64_t N, int
         .swiglu_backward = K(swiglu_backward), .logsumexp = K(logsumexp),                          \
         .loss_backward = K(loss_backward), .to_act = K(to_act), .gather = K(gather),               \
         .scatter = K(scatter), .sum_squares = K(sum_squares), .adamw = K(adamw),                   \
-        .act_bytes = sizeof(act),                                                                  \
+        .room_bytes = sizeof(bwd_room), .act_bytes = sizeof(act),                                  \
     }
 
 #endif

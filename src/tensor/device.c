@@ -18,6 +18,8 @@
 struct ch_device {
     const ch_ops *ops;
     ch_gemm_cache *gemm;
+    char *rooms;
+    size_t room_bytes;
     ch_precision precision;
     int threads;
     char text[160];
@@ -139,6 +141,8 @@ ch_code ch_device_open(ch_device **out, ch_precision p, ch_isa isa, int threads,
     d->threads = choose_threads(threads);
     d->precision = bf16 ? CH_PRECISION_BF16 : CH_PRECISION_F32;
     d->ops = choose_ops(isa, bf16, &c);
+    d->room_bytes = (d->ops->room_bytes + 4095) / 4096 * 4096;
+    d->rooms = ch_new_pages((size_t)d->threads * d->room_bytes);
     snprintf(d->text, sizeof d->text, "%s, %s, %d thread%s, %s", bf16 ? "bf16" : "f32",
              isa_name[isa], d->threads, d->threads == 1 ? "" : "s", c.name);
     /* --isa holds for the kernels; bf16 products need all that oneDNN finds */
@@ -159,6 +163,7 @@ void ch_device_close(ch_device *d)
         return;
     ch_unguard(d);
     ch_gemm_close(d->gemm);
+    free(d->rooms);
     free(d);
 }
 
@@ -200,6 +205,11 @@ const ch_ops *ch_device_ops(const ch_device *d)
 ch_gemm_cache *ch_device_gemm(ch_device *d)
 {
     return d->gemm;
+}
+
+void *ch_device_room(ch_device *d, int t)
+{
+    return d->rooms + (size_t)t * d->room_bytes;
 }
 
 void ch_cpu_gemm(ch_device *d, void *c, int c_f32, const void *a, int ta, const void *b, int tb,

@@ -136,7 +136,8 @@ typedef struct ch_ops {
     void (*adamw)(ch_device *d, float *w, float *m, float *v, const float *g, int64_t n,
                   const ch_adam *a);
 
-    size_t act_bytes; /* of one activation: 4 or 2 */
+    size_t act_bytes;  /* of one activation: 4 or 2 */
+    size_t room_bytes; /* what a kernel works in, for each thread: the device holds it */
 } ch_ops;
 
 const ch_ops *ch_device_ops(const ch_device *d);
