@@ -126,7 +126,7 @@ static ch_code read_tensor(float *out, ch_model *m, int fd, const char *name, ch
     int64_t step = CHUNK_BYTES / (int64_t)row_bytes;
     step = step < 1 ? 1 : step > ne[1] ? ne[1] : step;
     char *raw = ch_new((size_t)step, row_bytes);
-    int team = ch_model_team(m);
+    int team = ch_device_team(m->device);
     ch_code code = CH_OK;
     for (int64_t r = 0; r < ne[1] && code == CH_OK; r += step) {
         int64_t n = ne[1] - r < step ? ne[1] - r : step;

@@ -38,12 +38,6 @@ struct ch_model {
     int64_t n_end_of_turn;
 };
 
-/* Threads that turn weights into another type: a model without a device is read by one. */
-static inline int ch_model_team(const ch_model *m)
-{
-    return m->device ? ch_device_team(m->device) : 1;
-}
-
 /* -- gguf_check.c -- */
 
 /* Reads the header of path and refuses what is not one of a GGUF: counts, names, types, lengths,

@@ -139,7 +139,7 @@ static ch_code write_tensor(const saving *s, const float *x, int64_t n, enum ggm
     size_t bytes = (size_t)n * ggml_type_size(type);
     for (int64_t at = 0; at < n; at += CHUNK_ELEMS) {
         int64_t k = n - at < CHUNK_ELEMS ? n - at : CHUNK_ELEMS;
-        if (encode(buf, x + at, k, type, ch_model_team(s->m)) > 0)
+        if (encode(buf, x + at, k, type, ch_device_team(s->m->device)) > 0)
             return ch_fail(e, CH_ENUMBER,
                            "%s is not written: tensor %s holds a NaN, an infinity or a value too "
                            "large for %s",

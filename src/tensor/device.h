@@ -22,7 +22,8 @@ void ch_device_close(ch_device *d);
 ch_precision ch_device_precision(const ch_device *d); /* F32 or BF16 */
 int ch_device_threads(const ch_device *d); /* buffers for each thread are sized by this */
 /* Threads that a region opened now by the calling thread really has, at most ch_device_threads: 1
- * inside a parallel region. Every region is opened with this number, every split is by it. 1 when d is NULL. */
+ * inside a parallel region, and 1 when d is NULL. Every region is opened with this number, every
+ * split is by it. */
 int ch_device_team(const ch_device *d);
 /* "f32, avx512, 2 threads (Intel Xeon ...)": borrowed from d. */
 const char *ch_device_text(const ch_device *d);
