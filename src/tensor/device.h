@@ -2,6 +2,8 @@
 #ifndef CH_TENSOR_DEVICE_H
 #define CH_TENSOR_DEVICE_H
 
+#include <stdint.h>
+
 #include "base/err.h"
 
 typedef enum { CH_PRECISION_AUTO, CH_PRECISION_F32, CH_PRECISION_BF16 } ch_precision;
@@ -27,5 +29,11 @@ int ch_device_threads(const ch_device *d); /* buffers for each thread are sized 
 int ch_device_team(const ch_device *d);
 /* "f32, avx512, 2 threads (Intel Xeon ...)": borrowed from d. */
 const char *ch_device_text(const ch_device *d);
+
+/* A number of channels, keys or floats rounded up to whole vectors and chunks of 16. */
+static inline int64_t ch_round_up16(int64_t n)
+{
+    return (n + 15) / 16 * 16;
+}
 
 #endif

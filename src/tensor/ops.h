@@ -51,12 +51,6 @@ enum { CH_PLAIN = 0, CH_TURNED = 1, CH_PACKED = 2 };
 /* Rows of a left side that a core's cache holds beside a panel of a packed right side. */
 enum { CH_FEW = 512 };
 
-/* A number of channels, keys or floats rounded up to whole vectors and chunks of 16. */
-static inline int64_t ch_round_up16(int64_t n)
-{
-    return (n + 15) / 16 * 16;
-}
-
 typedef struct ch_ops {
     /* c (M,N) = op(a) op(b), or += when add. a, b act; c f32 when c_f32, else act. ta: a is stored
      * (K,M); tb: CH_PLAIN, CH_TURNED or CH_PACKED. */
