@@ -13,10 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/align.h"
+#include "align/objectives.h"
+#include "align/sft.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "generate/generate.h"
 #include "support/roof.h"
 #include "support/works.h"
 #include "train/sampler.h"

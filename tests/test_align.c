@@ -5,7 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/internal.h"
+#include "align/align_files.h"
+#include "align/order.h"
+#include "align/pairs.h"
+#include "align/prompts.h"
+#include "align/reward_self.h"
+#include "align/rewards.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -145,6 +150,37 @@ static void consensus_is_the_strict_majority_of_the_other_wordings(void **state 
     c = MADE({0, 0, 0, 0, "", 0, 0}, {0, 0, 1, 0, "", 0, 0}, {0, 0, 2, 0, "", 0, 0},
              {0, 1, 0, 0, "ham", 0, 0});
     REWARDS(&c, CH_REWARD_CONSENSUS, CH_DISCARD, CH_DISCARD, CH_DISCARD, CH_DISCARD);
+}
+
+static void every_reward_says_what_it_is_and_its_sentences_are_known_again(void **state CH_UNUSED)
+{
+    for (int k = 0; k < CH_N_REWARDS; k++) {
+        assert_true(ch_reward_table[k].what && ch_reward_table[k].fill);
+        assert_non_null(ch_reward_table[k].whys[0]);
+        for (const char *const *why = ch_reward_table[k].whys; *why; why++)
+            assert_ptr_equal(ch_why_named(*why), *why);
+    }
+    assert_string_equal(ch_why_named("a word of somebody's"), "read from a file");
+}
+
+static void a_row_that_needs_no_gold_rewards_inputs_without_any(void **state CH_UNUSED)
+{
+    int64_t tried = 0;
+    int64_t had = free_items[0].n_outputs;
+    free_items[0].n_outputs = 0;
+    for (int k = 0; k < CH_N_REWARDS; k++) {
+        if (ch_reward_table[k].needs_gold || ch_reward_table[k].questions)
+            continue;
+        ch_candidates c =
+            MADE({1, 0, 0, 0, "a", 0, 0}, {1, 0, 1, 0, "a", 0, 0}, {1, 0, 2, 0, "b", 0, 0});
+        ch_align_opts o = {.reward = k};
+        ch_err e = {0};
+        CHECK_OK(ch_rewards(&c, NULL, &split, &o, &e), &e);
+        ch_candidates_release(&c);
+        tried++;
+    }
+    free_items[0].n_outputs = had;
+    assert_true(tried > 0);
 }
 
 static void equal_texts_of_one_input_are_one_question(void **state CH_UNUSED)
@@ -417,6 +453,8 @@ int main(void)
         cmocka_unit_test(two_votes_give_2_1_0_or_discard),
         cmocka_unit_test(reference_rewards_compare_with_every_right_answer_and_the_labels),
         cmocka_unit_test(consensus_is_the_strict_majority_of_the_other_wordings),
+        cmocka_unit_test(every_reward_says_what_it_is_and_its_sentences_are_known_again),
+        cmocka_unit_test(a_row_that_needs_no_gold_rewards_inputs_without_any),
         cmocka_unit_test(equal_texts_of_one_input_are_one_question),
         cmocka_unit_test(a_judge_file_must_show_what_is_judged),
         cmocka_unit_test(a_group_is_one_good_answer_and_the_bad_ones_under_its_wording),

@@ -6,7 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/internal.h"
+#include "align/align_files.h"
+#include "align/ask.h"
+#include "align/judge.h"
+#include "align/pairs.h"
+#include "align/paraphrase.h"
+#include "align/reward_self.h"
+#include "align/rewards.h"
+#include "align/sft.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/align.h"
+#include "align/objectives.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"

@@ -9,6 +9,7 @@
 
 #include <cmocka.h> /* wants what stands above */
 
+#include "align/rewards.h"
 #include "base/mem.h"
 #include "recipe/fields.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/align.h"
+#include "align/objectives.h"
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/log.h"

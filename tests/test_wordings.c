@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-#include "align/internal.h"
+#include "align/parse.h"
+#include "align/prompts.h"
+#include "align/reword.h"
 #include "base/mem.h"
 #include "base/str.h"
 

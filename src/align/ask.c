@@ -1,10 +1,11 @@
 /* Yes-or-no questions to a model, answered by comparing the log-probabilities of two label words
  * [+]: no text is parsed, so "invalid" can never be read as "valid". */
+#include "align/ask.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/internal.h"
 #include "base/log.h"
 #include "base/mem.h"
 

@@ -1,13 +1,18 @@
 /* Candidates [P]: the stage-1 model answers every (wording, input) of the training side; one greedy
  * answer and k sampled ones [I: the paper leaves the number open]. */
+#include "align/candidates.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/internal.h"
+#include "align/sft.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "generate/generate.h"
+
+const char ch_why_not_yet[] = "not rewarded yet";
 
 typedef struct {
     int64_t task, item;
@@ -57,12 +62,6 @@ typedef struct {
     int64_t n, cap;
 } plan;
 
-char *ch_row_name(const ch_split *s, int64_t task, int64_t item, int64_t wording)
-{
-    const ch_task *t = s->list[task].task;
-    return ch_fmt("%s, input %s, wording %lld", t->name, t->items[item].id, (long long)wording);
-}
-
 static ch_code plan_prompt(plan *p, const ch_model *m, const ch_split *s, combo at, int64_t wording,
                            const ch_align_opts *o, ch_err *e)
 {
@@ -83,7 +82,7 @@ static ch_code plan_prompt(plan *p, const ch_model *m, const ch_split *s, combo 
                                                          .reward = CH_DISCARD,
                                                          .vote_type = NAN,
                                                          .vote_correct = NAN,
-                                                         .why = ch_why_named("")};
+                                                         .why = ch_why_not_yet};
     return CH_OK;
 }
 

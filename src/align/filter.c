@@ -1,9 +1,10 @@
 /* Wordings that would change the task or add nothing are dropped, each with its reason [+]. */
+#include "align/filter.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/internal.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "data/intern.h"

@@ -1,10 +1,13 @@
 /* The judge of free-form answers [C]: Same or Contradicted; in both orders, by log-probabilities
  * [+]. */
+#include "align/judge.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/internal.h"
+#include "align/ask.h"
+#include "align/prompts.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "data/intern.h"

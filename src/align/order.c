@@ -1,9 +1,10 @@
 /* Candidates in order, however they were read: by task, item, wording, sample; and equal texts
  * found. */
+#include "align/order.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/internal.h"
 #include "base/mem.h"
 
 typedef struct {

@@ -1,9 +1,12 @@
 /* Pairs [I]: r = 2 against r < 2 of the same (task, input), scored under the wording that the bad
  * answers were given to. One group holds one good answer and its bad ones. */
+#include "align/pairs.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/internal.h"
+#include "align/order.h"
+#include "align/sft.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"

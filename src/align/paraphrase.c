@@ -1,12 +1,17 @@
 /* Wordings by a local model [C: one prompt, one example, a numbered list as answer, temperature 0].
  */
+#include "align/paraphrase.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/internal.h"
+#include "align/parse.h"
+#include "align/prompts.h"
+#include "align/reword.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "generate/generate.h"
 
 static char *paraphrase_prompt(const ch_task *task, int64_t n, const char *template_text)
 {

@@ -1,9 +1,10 @@
 /* The numbered list that a model writes, taken apart. */
+#include "align/parse.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/internal.h"
 #include "base/mem.h"
 #include "base/str.h"
 

@@ -1,9 +1,10 @@
 /* The built-in prompts in one place. The paper gives their purpose and shape (a one-shot numbered
  * list; two questions with the gold answer shown), not their words: these words are ours. */
+#include "align/prompts.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/internal.h"
 #include "base/mem.h"
 #include "base/str.h"
 

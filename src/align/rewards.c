@@ -1,297 +1,56 @@
-/* Rewards 2, 1, 0 or discard. `self` is the paper's: two questions to the stage-1 model [C];
- * `reference` and `consensus` need no judge [+]. */
+#include "align/rewards.h"
+
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "align/internal.h"
-#include "base/log.h"
-#include "base/mem.h"
-#include "base/str.h"
-#include "data/intern.h"
+#include "align/gold.h"
+#include "align/reward_consensus.h"
+#include "align/reward_reference.h"
+#include "align/reward_self.h"
 
-static const char WHY_EXACT[] = "equals a right answer";
-static const char WHY_EMPTY[] = "empty answer";
-static const char WHY_TYPE_UNREAD[] = "type reply unreadable";
-static const char WHY_TYPE[] = "wrong type";
-static const char WHY_CORRECT[] = "right type, judged correct";
-static const char WHY_INCORRECT[] = "right type, judged incorrect";
-static const char WHY_CORRECT_UNREAD[] = "right type, correctness unreadable";
-static const char WHY_NOT_LABEL[] = "not one of the task's labels";
-static const char WHY_DIFFERS[] = "differs from the right answers";
-static const char WHY_MAJORITY[] = "the majority answer of the other wordings";
-static const char WHY_MINORITY[] = "not the majority answer of the other wordings";
-static const char WHY_NO_MAJORITY[] = "no majority among the other wordings";
-static const char WHY_NOT_YET[] = "not rewarded yet";
-static const char WHY_FILE[] = "read from a file";
+const ch_reward ch_reward_table[CH_N_REWARDS] = {
+    [CH_REWARD_SELF] = {.what = "two questions to the model itself [P]",
+                        .questions = 2,
+                        .needs_gold = 1,
+                        .whys = ch_reward_self_whys,
+                        .fill = ch_reward_self},
+    [CH_REWARD_REFERENCE] = {.what = "exact match with the gold [+]",
+                             .needs_gold = 1,
+                             .whys = ch_reward_reference_whys,
+                             .fill = ch_reward_reference},
+    [CH_REWARD_CONSENSUS] = {.what = "the majority under the other wordings [+]",
+                             .whys = ch_reward_consensus_whys,
+                             .fill = ch_reward_consensus},
+};
 
 const char *ch_why_named(const char *text)
 {
-    static const char *const all[] = {
-        WHY_EXACT,     WHY_EMPTY,          WHY_TYPE_UNREAD, WHY_TYPE,    WHY_CORRECT,
-        WHY_INCORRECT, WHY_CORRECT_UNREAD, WHY_NOT_LABEL,   WHY_DIFFERS, WHY_MAJORITY,
-        WHY_MINORITY,  WHY_NO_MAJORITY,    WHY_NOT_YET,
-    };
+    static const char *const common[] = {ch_why_exact, ch_why_empty, ch_why_not_yet};
     if (!*text)
-        return WHY_NOT_YET;
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        if (strcmp(text, all[i]) == 0)
-            return all[i];
+        return ch_why_not_yet;
+    for (size_t i = 0; i < sizeof common / sizeof *common; i++) {
+        if (strcmp(text, common[i]) == 0)
+            return common[i];
     }
-    return WHY_FILE;
-}
-
-int ch_labels_closed(const ch_task *t)
-{
-    return t->kind == CH_KIND_CLOSED && t->n_labels > 0 && t->n_labels <= CH_LABELS_MOST;
-}
-
-int ch_is_right(const ch_instance *item, const char *text)
-{
-    int hit = 0;
-    for (int64_t i = 0; i < item->n_outputs && !hit; i++)
-        hit = ch_text_agree(text, item->outputs[i]);
-    return hit;
-}
-
-static int is_label(const ch_task *t, const char *text)
-{
-    char *mine = ch_text_key(text);
-    int hit = 0;
-    for (int64_t i = 0; i < t->n_labels && !hit; i++)
-        hit = strcmp(mine, t->labels[i]) == 0;
-    free(mine);
-    return hit;
-}
-
-static int readable(double vote)
-{
-    return isfinite(vote) && fabs(vote) >= CH_VOTE_TIE;
-}
-
-int ch_reward_of_votes(double type, double correct, const char **why)
-{
-    if (!readable(type))
-        return *why = WHY_TYPE_UNREAD, CH_DISCARD;
-    if (type < 0)
-        return *why = WHY_TYPE, 0;
-    if (!readable(correct))
-        return *why = WHY_CORRECT_UNREAD, 1;
-    *why = correct > 0 ? WHY_CORRECT : WHY_INCORRECT;
-    return correct > 0 ? 2 : 1;
-}
-
-/* -- self: the two questions -- */
-
-static char *labels_line(const ch_task *t)
-{
-    ch_str b = {0};
-    if (ch_labels_closed(t)) {
-        for (int64_t i = 0; i < t->n_labels; i++)
-            ch_str_addf(&b, "%s%s", i ? ", " : "Allowed answers: ", t->labels[i]);
-        ch_str_add(&b, "\n\n");
+    for (int k = 0; k < CH_N_REWARDS; k++) {
+        for (const char *const *why = ch_reward_table[k].whys; *why; why++) {
+            if (strcmp(text, *why) == 0)
+                return *why;
+        }
     }
-    return ch_str_take(&b);
-}
-
-static char *gold_lines(const ch_instance *item)
-{
-    enum { MOST = 4 }; /* as many as help; the judge's context is short */
-    ch_str b = {0};
-    for (int64_t i = 0; i < item->n_outputs && i < MOST; i++)
-        ch_str_addf(&b, "%s%s", i ? "\nor: " : "", item->outputs[i]);
-    return ch_str_take(&b);
-}
-
-/* The task's own instruction is shown under whatever wording the answer was given, so that equal
- * answers get equal rewards and are asked about once. */
-static char *question_about(const ch_candidate *c, const ch_split *s, const char *template_text)
-{
-    const ch_task *t = s->list[c->task].task;
-    const ch_instance *item = &t->items[c->item];
-    char *labels = labels_line(t), *gold = gold_lines(item);
-    const ch_slot slots[] = {
-        {"{instruction}", t->instruction},
-        {"{input}", item->input},
-        {"{labels}", labels},
-        {"{gold}", gold},
-        {"{answer}", c->text},
-        {"{rule}", t->kind == CH_KIND_CLOSED
-                       ? "It must be the right answer and nothing else."
-                       : "It must say the same as the right answer; the words may differ."},
-    };
-    char *q = ch_fill(template_text, slots, (int64_t)(sizeof slots / sizeof *slots));
-    free(labels);
-    free(gold);
-    return q;
-}
-
-/* Asks one question about each candidate listed in who; the votes go to vote[0..n). */
-static ch_code ask_about(const ch_candidates *c, const int64_t *who, int64_t n, ch_model *m,
-                         const ch_split *s, const char *template_text, const char *yes,
-                         const char *no, const ch_gen_opts *g, double *vote, ch_err *e)
-{
-    char **q = ch_new((size_t)n + 1, sizeof *q);
-    for (int64_t i = 0; i < n; i++)
-        q[i] = question_about(&c->list[who[i]], s, template_text);
-    ch_code code = ch_ask(m, (const char *const *)q, n, yes, no, g, vote, e);
-    for (int64_t i = 0; i < n; i++)
-        free(q[i]);
-    free(q);
-    return code;
-}
-
-/* Votes of the candidates in who (one for each distinct text) are stored in them. */
-static ch_code two_questions(ch_candidates *c, int64_t *who, int64_t n, ch_model *m,
-                             const ch_split *s, const ch_align_opts *o, ch_err *e)
-{
-    char *type = NULL, *correct = NULL;
-    CH_TRY(ch_judge_questions(o->judge_template, &type, &correct, e));
-    double *vote = ch_new((size_t)n + 1, sizeof *vote);
-    ch_gen_opts g = {.batch = o->batch, .what = "self-reward: type"};
-    ch_code code = ask_about(c, who, n, m, s, type, "valid", "invalid", &g, vote, e);
-    int64_t k = 0;
-    for (int64_t i = 0; i < n && code == CH_OK; i++) {
-        c->list[who[i]].vote_type = vote[i];
-        if (readable(vote[i]) && vote[i] > 0)
-            who[k++] = who[i];
-    }
-    g.what = "self-reward: correctness";
-    if (code == CH_OK)
-        code = ask_about(c, who, k, m, s, correct, "correct", "incorrect", &g, vote, e);
-    for (int64_t i = 0; i < k && code == CH_OK; i++)
-        c->list[who[i]].vote_correct = vote[i];
-    free(vote);
-    free(type);
-    free(correct);
-    return code;
-}
-
-static ch_code reward_self(ch_candidates *c, ch_model *m, const ch_split *s, const ch_align_opts *o,
-                           ch_err *e)
-{
-    int64_t *id = ch_new((size_t)c->n + 1, sizeof *id);
-    int64_t n = ch_candidates_distinct(c, id), k = 0;
-    int64_t *first = ch_new((size_t)n + 1, sizeof *first);
-    int64_t *who = ch_new((size_t)n + 1, sizeof *who);
-    for (int64_t i = c->n - 1; i >= 0; i--)
-        first[id[i]] = i;
-    for (int64_t i = 0; i < n; i++) {
-        ch_candidate *a = &c->list[first[i]];
-        if (ch_is_right(&s->list[a->task].task->items[a->item], a->text))
-            a->reward = 2, a->why = WHY_EXACT;
-        else if (ch_text_empty(a->text))
-            a->reward = 0, a->why = WHY_EMPTY;
-        else
-            a->why = WHY_NOT_YET, who[k++] = first[i];
-    }
-    ch_code code = two_questions(c, who, k, m, s, o, e);
-    for (int64_t i = 0; i < n && code == CH_OK; i++) {
-        ch_candidate *a = &c->list[first[i]];
-        if (a->why == WHY_NOT_YET)
-            a->reward = ch_reward_of_votes(a->vote_type, a->vote_correct, &a->why);
-    }
-    for (int64_t i = 0; i < c->n && code == CH_OK; i++) {
-        const ch_candidate *a = &c->list[first[id[i]]];
-        c->list[i].reward = a->reward;
-        c->list[i].vote_type = a->vote_type;
-        c->list[i].vote_correct = a->vote_correct;
-        c->list[i].why = a->why;
-    }
-    free(id);
-    free(first);
-    free(who);
-    return code;
-}
-
-/* -- reference -- */
-
-static void reward_reference(ch_candidate *a, const ch_split *s)
-{
-    const ch_task *t = s->list[a->task].task;
-    if (ch_is_right(&t->items[a->item], a->text))
-        a->reward = 2, a->why = WHY_EXACT;
-    else if (ch_text_empty(a->text))
-        a->reward = 0, a->why = WHY_EMPTY;
-    else if (ch_labels_closed(t) && !is_label(t, a->text))
-        a->reward = 0, a->why = WHY_NOT_LABEL;
-    else
-        a->reward = 1, a->why = WHY_DIFFERS;
-}
-
-/* -- consensus -- */
-
-typedef struct {
-    int64_t wording;
-    char *text; /* normalised greedy answer */
-} ballot;
-
-/* The text that more than half of the ballots of the other wordings hold, or NULL. Empty answers
- * are counted as ballots but cannot win. */
-static const char *majority(const ballot *b, int64_t n, int64_t but)
-{
-    int64_t others = 0;
-    for (int64_t i = 0; i < n; i++)
-        others += b[i].wording != but;
-    for (int64_t i = 0; i < n; i++) {
-        int64_t votes = 0;
-        for (int64_t j = 0; j < n; j++)
-            votes += b[j].wording != but && strcmp(b[j].text, b[i].text) == 0;
-        if (*b[i].text && 2 * votes > others)
-            return b[i].text;
-    }
-    return NULL;
-}
-
-static void reward_consensus(ch_candidates *c, const int64_t *order, int64_t from, int64_t to)
-{
-    ballot *b = ch_new((size_t)(to - from), sizeof *b);
-    int64_t n = 0;
-    for (int64_t i = from; i < to; i++) {
-        const ch_candidate *a = &c->list[order[i]];
-        if (a->sample == 0)
-            b[n++] = (ballot){a->wording, ch_text_key(a->text)};
-    }
-    for (int64_t i = from; i < to; i++) {
-        ch_candidate *a = &c->list[order[i]];
-        const char *best = majority(b, n, a->wording);
-        char *mine = ch_text_key(a->text);
-        if (!best)
-            a->reward = CH_DISCARD, a->why = WHY_NO_MAJORITY;
-        else if (strcmp(mine, best) == 0)
-            a->reward = 2, a->why = WHY_MAJORITY;
-        else
-            a->reward = 1, a->why = WHY_MINORITY;
-        free(mine);
-    }
-    for (int64_t i = 0; i < n; i++)
-        free(b[i].text);
-    free(b);
+    return "read from a file";
 }
 
 ch_code ch_rewards(ch_candidates *c, ch_model *m, const ch_split *s, const ch_align_opts *o,
                    ch_err *e)
 {
+    CH_MUST(o->reward >= 0 && o->reward < CH_N_REWARDS);
+    const ch_reward *r = &ch_reward_table[o->reward];
+    CH_MUST(m || !r->questions);
     for (int64_t i = 0; i < c->n; i++) {
         c->list[i].reward = CH_DISCARD;
         c->list[i].vote_type = c->list[i].vote_correct = NAN;
-        c->list[i].why = WHY_NOT_YET;
+        c->list[i].why = ch_why_not_yet;
     }
-    if (o->reward == CH_REWARD_SELF) {
-        CH_MUST(m);
-        return reward_self(c, m, s, o, e);
-    }
-    if (o->reward == CH_REWARD_REFERENCE) {
-        for (int64_t i = 0; i < c->n; i++)
-            reward_reference(&c->list[i], s);
-        return CH_OK;
-    }
-    int64_t *order = ch_candidates_order(c);
-    for (int64_t i = 0; i < c->n;) {
-        int64_t to = ch_item_end(c, order, i);
-        reward_consensus(c, order, i, to);
-        i = to;
-    }
-    free(order);
-    return CH_OK;
+    return r->fill(c, m, s, o, e);
 }

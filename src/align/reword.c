@@ -1,13 +1,16 @@
 /* What a list leaves open is asked for one wording at a time [+]. A small model given a worked
  * example copies it; asked to reword one instruction it often does, and the filter sorts out when
  * it does not. */
+#include "align/reword.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/internal.h"
+#include "align/prompts.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "generate/generate.h"
 
 static const char *const requests[] = {
     "Rewrite the following instruction in your own words. Keep its meaning and reply with the new "

@@ -1,8 +1,9 @@
 /* Stage 1 data [P]: SFT takes the original instruction, SFT(IA) it and its wordings, with unchanged
  * inputs and answers. */
+#include "align/sft.h"
+
 #include <stdlib.h>
 
-#include "align/internal.h"
 #include "base/mem.h"
 
 typedef struct {
@@ -14,6 +15,12 @@ typedef struct {
     int drop;
     int64_t dropped;
 } maker;
+
+char *ch_row_name(const ch_split *s, int64_t task, int64_t item, int64_t wording)
+{
+    const ch_task *t = s->list[task].task;
+    return ch_fmt("%s, input %s, wording %lld", t->name, t->items[item].id, (long long)wording);
+}
 
 int64_t ch_instruction_id(int64_t task, int64_t wording)
 {

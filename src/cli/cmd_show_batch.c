@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/align.h"
+#include "align/sft.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"

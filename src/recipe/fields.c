@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "align/objectives.h"
+#include "align/rewards.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -18,7 +19,8 @@ static const char *const splits[] = {"both", "input", "wording", "task", "files"
 static const char *const decodes[] = {"free", "labels", NULL};
 static const char *const samplings[] = {"independent", "grouped", NULL};
 static const char *const keeps[] = {"last", "best", NULL};
-static const char *const rewards[] = {"self", "reference", "consensus", NULL};
+#define REWARD(place, name) name,
+static const char *const rewards[] = {CH_REWARDS(REWARD) NULL};
 static const char *const sims[] = {"auto", "exact", "judge", NULL};
 
 #define AT(member) offsetof(ch_recipe, member)
@@ -106,7 +108,7 @@ const ch_field ch_fields[] = {
     INT("align", "top_k", align.top_k, "0", 0, 1e6, "of the samples; 0: off"),
     INT("align", "max_new", align.max_new, "0", 0, 1e5, "tokens a candidate may have; 0: generate.max_new"),
     INT("align", "items", align.items, "0", 0, 1e9, "(task, input) pairs that get candidates; 0: all"),
-    CHOICE("align", "reward", align.reward, "self", rewards, "self [P], reference, consensus [+]"),
+    CHOICE("align", "reward", align.reward, "self", rewards, ""),
     FLAG("align", "pool", align.pool, "false", "a good answer under one wording is the target under all [+]"),
     FLAG("align", "gold_target", align.gold_target, "false", "the gold is one of the good answers [+]"),
     INT("align", "max_bad", align.max_bad, "0", 0, 1e6, "bad answers a group at most; 0: all [I]"),
@@ -136,8 +138,20 @@ int ch_field_in_arm(const ch_field *f)
            (f->at >= AT(align) && f->at < AT(align) + sizeof(ch_align_opts));
 }
 
+/* "self: two questions ...; ...": the table's own words. */
+static char *rewards_help(void)
+{
+    ch_str b = {0};
+    for (int i = 0; i < CH_N_REWARDS; i++)
+        ch_str_addf(&b, "%s%s: %s%s", i ? "; " : "", rewards[i], ch_reward_table[i].what,
+                    ch_reward_table[i].needs_gold ? "" : ", needs no gold");
+    return ch_str_take(&b);
+}
+
 char *ch_field_help(const ch_field *f)
 {
+    if (f->choices == rewards)
+        return rewards_help();
     char *readers = strcmp(f->section, "train") ? ch_dup("") : ch_objective_readers(f->key);
     char *text = ch_fmt("%s%s%s", readers, readers[0] ? ": " : "", f->help);
     free(readers);

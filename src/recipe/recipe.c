@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "align/objectives.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "recipe/fields.h"

@@ -4,7 +4,7 @@
 #ifndef CH_RECIPE_RECIPE_H
 #define CH_RECIPE_RECIPE_H
 
-#include "align/align.h"
+#include "align/candidates.h"
 #include "base/file.h"
 #include "data/split.h"
 #include "survey/cases.h"

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "align/objectives.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"

@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "align/align_files.h"
+#include "align/pairs.h"
+#include "align/rewards.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "run/stage.h"

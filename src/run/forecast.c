@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "align/objectives.h"
+#include "align/rewards.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "generate/generate.h"
@@ -218,8 +220,9 @@ static void add_candidates(ch_forecast *x, const basis *b, const ch_state *s, co
     x->candidates += n;
     x->train_s += (double)(n * a->align.max_new) * b->write_s +
                   (double)(n / (1 + a->align.samples)) * prompt * b->score_s;
-    if (a->align.reward == CH_REWARD_SELF) /* two questions, each read with its own words */
-        x->train_s += 2 * (double)(n * row) * b->score_s;
+    /* Each question is read with its own words. */
+    int questions = ch_reward_table[a->align.reward].questions;
+    x->train_s += questions * (double)(n * row) * b->score_s;
     ch_seq longest = {.n = x->sft_ia.longest};
     int64_t bytes =
         more(ch_generate_bytes(s->base, q, n, &how), ch_score_bytes(s->base, &longest, 1));

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "align/sft.h"
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/mem.h"

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "align/objectives.h"
+#include "align/sft.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "generate/generate.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/align.h"
+#include "align/paraphrase.h"
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/json.h"

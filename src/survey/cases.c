@@ -3,11 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/align.h"
+#include "align/judge.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "data/intern.h"
+#include "data/task.h"
 
 /* The task of case k, new when its name was not met yet. */
 static int64_t task_of(ch_cases *c, ch_intern *names, const ch_replies *r, int64_t k)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/align.h"
+#include "align/judge.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "data/intern.h"

@@ -1,9 +1,11 @@
 /* Candidates and pairs as JSONL that a person can read. */
+#include "align/align_files.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/internal.h"
+#include "align/rewards.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"

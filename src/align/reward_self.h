@@ -1,0 +1,12 @@
+/* The paper's reward [P, C]: two questions to the stage-1 model, which is shown the gold. */
+#ifndef CH_ALIGN_REWARD_SELF_H
+#define CH_ALIGN_REWARD_SELF_H
+
+#include "align/candidates.h"
+
+ch_reward_fn ch_reward_self;
+extern const char *const ch_reward_self_whys[];
+/* The paper's rule on two readable or unreadable votes; *why says how. */
+int ch_reward_of_votes(double type, double correct, const char **why);
+
+#endif
