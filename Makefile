@@ -1,6 +1,6 @@
 # A thin layer over scripts/ and CMake; `make help` lists what there is.
 #   BUILD=dir  JOBS=n  LLAMA_DIR=dir (a llama.cpp of yours)  SKIP_DEPS=1 (packages are your own affair)
-#   CMAKE_FLAGS='-DCHORUS_MPI=ON'  TESTS=regex (test, asan, valgrind)  RUN_FLAGS=... (demo)
+#   CMAKE_FLAGS='-DDEV=ON'  TESTS=regex (test, asan, valgrind)  MUTANTS=regex or every:N  RUN_FLAGS=... (demo)
 BUILD ?= build
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
@@ -16,7 +16,7 @@ ctest = ctest --output-on-failure --no-tests=error $(if $(TESTS),-R '$(TESTS)')
 .NOTPARALLEL:
 .DEFAULT_GOAL := all
 .PHONY: all help deps build demo test selftest mutants asan valgrind fuzz bench bench-peers hdr-check deps-check \
-	banned budgets format-check lint format clean distclean
+	names-check banned budgets format-check lint format clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -71,22 +71,26 @@ bench-peers: build ## chorus beside PyTorch and llama.cpp into bench/RESULTS.md 
 hdr-check: ## every header compiles alone, and twice
 	@scripts/hdr-check.sh
 
-deps-check: ## rooms of src/ include only what stands below them
+deps-check: ## rooms of src/ include only what stands below them, and no file itself on a detour
 	@scripts/deps-check.sh
+
+names-check: ## no two files of one name; headers, and what comments and documents name, are there
+	@scripts/names-check.sh
 
 banned: # functions nobody may call
 	@scripts/banned.sh
 
-budgets: # lengths of functions and files
+budgets: # lengths of functions, files and rooms
 	@scripts/budgets.sh
 
 format-check: # what `make format` would change
 	@scripts/apt.sh clang-format
 	@scripts/c-files.sh | xargs -r clang-format --dry-run -Werror
 
-lint: deps deps-check banned budgets format-check hdr-check ## all checks that need no run, and a build with -Werror
+lint: deps deps-check names-check banned budgets format-check hdr-check ## all checks that need no run, and a build with -Werror
 	@$(configure) -B build-lint -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG=-O0 -DDEV=ON
 	@$(compile) build-lint --parallel $(JOBS) --target all bench fuzz
+	@scripts/calls-check.sh build-lint
 	@echo "lint: clean"
 
 format: ## lay out all C sources with clang-format

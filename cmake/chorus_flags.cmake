@@ -17,11 +17,6 @@ endif()
 if(CHORUS_FUZZ)
   target_compile_options(chorus_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
-if(CHORUS_MPI)
-  find_package(MPI REQUIRED COMPONENTS C)
-  target_compile_definitions(chorus_flags INTERFACE CHORUS_MPI=1)
-  target_link_libraries(chorus_flags INTERFACE MPI::MPI_C)
-endif()
 
 # chorus_isa(PATTERN FLAG...): files of src/tensor that may use these instructions
 function(chorus_isa pattern)

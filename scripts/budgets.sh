@@ -1,9 +1,11 @@
 #!/bin/sh
-# Lengths: a function has at most 100 lines (aim at 60), a .c or .inc file 500, a header 150.
-# Relies on clang-format's layout: a function's braces stand alone in the first column.
+# Lengths: a function has at most 60 lines, a .c, .cpp or .inc file 500, a header 150, a room of src/ a fifth of
+# all rooms' lines. Relies on clang-format's layout: a function's braces stand alone in the first column.
+#   usage: scripts/budgets.sh [ROOT]
 set -eu
-cd "$(dirname "$0")/.."
-files=$(scripts/c-files.sh)
+here=$(cd "$(dirname "$0")" && pwd)
+cd "${1:-$here/..}"
+files=$("$here/c-files.sh" "$PWD")
 [ -n "$files" ] || { echo "budgets: no sources"; exit 1; }
 # shellcheck disable=SC2086 # file names without spaces
 awk '
@@ -12,6 +14,7 @@ function end_of_file() {
     max = file ~ /\.h$/ ? 150 : 500
     if (file != "" && lines > max) say(1, lines " lines, at most " max)
     if (start) say(start, "a function without an end")
+    if (file ~ /^src\//) { split(file, part, "/"); room[part[2]] += lines; all += lines }
 }
 FNR == 1 { end_of_file(); file = FILENAME; start = 0 }
 { lines = FNR }
@@ -19,12 +22,15 @@ FNR == 1 { end_of_file(); file = FILENAME; start = 0 }
 /^\{/ || /^[A-Za-z_].*\) *\{$/ { start = FNR }
 /^\}/ && start {
     n = FNR - start + 1
-    if (n > 100) say(start, name " has " n " lines, at most 100")
-    else if (n > 60) over++
+    if (n > 60) say(start, name " has " n " lines, at most 60")
     start = 0
 }
 END {
     end_of_file()
-    if (over) print "budgets: " over " functions have more than 60 lines"
+    for (r in room)
+        if (5 * room[r] > all) {
+            printf "src/%s: %d of %d lines, %.1f %%; at most a fifth\n", r, room[r], all, 100 * room[r] / all
+            bad = 1
+        }
     exit bad
 }' $files

@@ -31,7 +31,7 @@ expect() {
 }
 
 echo "selftest: the comparisons"
-${CC:-cc} -std=gnu11 -O2 -Isrc -Iinclude -Itests tests/selftest.c tests/support/compare.c -lcmocka -lm \
+${CC:-cc} -std=gnu11 -O2 -Isrc -Iinclude -Itests tests/selftest.c tests/support/close.c -lcmocka -lm \
     -o "$work/selftest"
 "$work/selftest" list >"$work/cases"
 while read -r kind name; do
@@ -87,6 +87,94 @@ change tiny.json 's/"weight_decay": 0.1/"weight_decay": 0.0/'
 run_on_copy red test_train "another weight decay"
 change tiny.json 's/"beta2": 0.95/"beta2": 0.999/'
 run_on_copy red test_train "another beta2"
+
+echo "selftest: the checks of the house, on a small one"
+# Six rooms of equal size; one thing is put wrong at a time.
+house=$work/house
+lay_house() {
+    rm -rf "$house"
+    mkdir -p "$house/include" "$house/build/x.dir"
+    printf '#ifndef CHORUS_H\n#define CHORUS_H\n#endif\n' >"$house/include/chorus.h"
+    for room in base tensor data model train generate; do
+        mkdir -p "$house/src/$room"
+        for f in low high; do
+            n=${room}_$f
+            printf '/* %s.c tells more. */\n#ifndef %s_H\n#define %s_H\nint %s(void);\n#endif\n' \
+                "$n" "$n" "$n" "$n" >"$house/src/$room/$n.h"
+        done
+        printf '#include "%s/%s.h"\n\nint %s(void)\n{\n    return 1;\n}\n' \
+            $room ${room}_low ${room}_low >"$house/src/$room/${room}_low.c"
+        printf '#include "%s/%s.h"\n#include "%s/%s.h"\n\nint %s(void)\n{\n    return %s();\n}\n' \
+            $room ${room}_high $room ${room}_low ${room}_high ${room}_low >"$house/src/$room/${room}_high.c"
+    done
+}
+# because WORD: what the last check said.
+because() {
+    [ -z "$1" ] || grep -q "$1" "$work/log" || { echo "  WRONG: it does not say \"$1\""; cat "$work/log"; bad=$((bad + 1)); }
+}
+# checked WANT CHECK NAME [WORD]: CHECK is a script of scripts/, on the house as it stands.
+checked() {
+    expect "$1" "$3" "scripts/$2.sh" "$house"
+    because "${4:-}"
+    lay_house
+}
+# calls WANT NAME [WORD]: the house's objects, from sources that need not include what they use.
+calls() {
+    for c in "$house"/src/*/*.c; do
+        o=$house/build/x.dir/${c#"$house"/}.o
+        mkdir -p "$(dirname "$o")"
+        ${CC:-cc} -std=gnu11 -O0 -w -I"$house/src" -c "$c" -o "$o"
+    done
+    expect "$1" "$2" scripts/calls-check.sh "$house/build" "$house"
+    because "${3:-}"
+    lay_house
+}
+lay_house
+for check in deps-check names-check budgets; do checked green $check "$check: the house as it is"; done
+calls green "calls-check: the house as it is"
+echo '#include "train/train_low.h"' >>"$house/src/base/base_low.h"
+checked red deps-check "an include upward" "base may not include train/train_low.h"
+echo '#include "base/base_high.h"' >>"$house/src/base/base_low.h"
+echo '#include "base/base_low.h"' >>"$house/src/base/base_high.h"
+checked red deps-check "two headers in a circle" "a circle: src/base/base_high.h"
+mkdir -p "$house/src/attic"
+echo 'int attic;' >"$house/src/attic/attic.c"
+checked red deps-check "a room without a place" "no place in the order"
+echo '#include <llama.h>' >>"$house/src/train/train_low.c"
+checked red deps-check "libllama outside of its room" "only src/model may"
+echo 'int train_low(void); int up(void); int up(void) { return train_low(); }' >>"$house/src/base/base_low.c"
+calls red "a call upward, through a prototype of its own" "base may not use train_low"
+echo 'int base_high(void); int back(void); int back(void) { return base_high(); }' >>"$house/src/base/base_low.c"
+calls red "two files that call each other" "a circle: src/base/base_low.c"
+echo 'int tensor_high(void); int a(void); int a(void) { return tensor_high(); }' >>"$house/src/tensor/tensor_low.c"
+printf 'int base_high(void);\nint *p = (int *)base_high;\n' >>"$house/src/tensor/tensor_high.c"
+calls red "a circle beside a call that is fine" "a circle: src/tensor/tensor_high.c"
+lines() { awk -v n="$1" 'BEGIN { for (i = 0; i < n; i++) print "/* a line */" }' >>"$house/src/data/data_low.c"; }
+lines 4
+checked green budgets "a room of 19 % of the lines"
+lines 15
+checked red budgets "a room of a quarter of the lines" "at most a fifth"
+awk 'BEGIN { print "int f(void)\n{"; for (i = 0; i < 60; i++) print "    f();"; print "}" }' >>"$house/src/data/data_low.c"
+checked red budgets "a long function" "f has 62 lines"
+cp "$house/src/base/base_low.c" "$house/src/data/"
+checked red names-check "two sources of one name" "has that name already"
+mkdir -p "$house/tests"
+cp "$house/src/base/base_low.h" "$house/tests/base_low.h"
+checked red names-check "two headers of one name, one in tests" "has that name already"
+mv "$house/src/base/base_low.c" "$house/src/base/other.c"
+checked red names-check "a header without its source" "declares functions"
+printf 'typedef int f_fn(int a);\nstruct ops {\n    int (*f)(int a);\n};\nextern const int table[3];\n' >"$house/src/base/types.h"
+checked green names-check "a header of types alone"
+echo '/* as gone.c says */' >>"$house/src/base/base_low.c"
+checked red names-check "a comment that names a file that is not there" "no gone.c"
+echo 'See `src/base/gone.h`.' >"$house/README.md"
+checked red names-check "a document that names a file that is not there" "no src/base/gone.h"
+echo '/* ch_gone does it */' >>"$house/src/base/base_low.c"
+checked red names-check "a comment that names a function that is not there" "no ch_gone"
+mkdir -p "$house/src/recipe"
+echo '    INT("train", "steps", train.steps, "100", 1, 1e9, "updates"),' >"$house/src/recipe/fields.c"
+echo 'train.steps counts, train.stops does not.' >"$house/README.md"
+checked red names-check "a document that names a key that is not there" "no key train.stops"
 
 echo "selftest: a run of no test"
 expect red "ctest with nothing to run" env -C "$build" ctest --no-tests=error -R '^no such test$'

@@ -10,7 +10,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "support/bench.h"
+#include "support/tiny_runs.h"
 
 /* A model, options, and two directories for its runs. */
 typedef struct {

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "support/bench.h"
+#include "support/tiny_runs.h"
 
 /* Groups without text: n of them, under instructions of the sizes given (a size of 0 ends). */
 static ch_groups groups_of(const int64_t *size)

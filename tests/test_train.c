@@ -8,7 +8,7 @@
 #include "align/objectives.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "support/bench.h"
+#include "support/tiny_runs.h"
 
 /* -- against PyTorch -- */
 

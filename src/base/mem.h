@@ -23,7 +23,7 @@ char *ch_dupn(const char *s, size_t n);
 /* A malloc'd printf. */
 char *ch_fmt(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Appends one element to a growing array: ch_push(list, n, cap) makes room and bumps n. */
+/* Appends one element to a growing array: CH_PUSH(list, n, cap) makes room and bumps n. */
 #define CH_PUSH(list, n, cap)                                                                      \
     ((n) == (cap) ? (void)((list) = ch_grow((list), (size_t)((cap) = (cap) ? 2 * (cap) : 16),      \
                                             sizeof *(list)))                                       \

@@ -1,3 +1,5 @@
+#include "support/files.h"
+
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +9,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "support/support.h"
+#include "support/close.h"
 
 char *source_path(const char *name)
 {

@@ -1,3 +1,5 @@
+#include "support/tiny.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -5,7 +7,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "model/weights.h"
-#include "support/support.h"
+#include "support/close.h"
+#include "support/files.h"
+#include "support/isa.h"
 
 /* float32 little-endian, n_elems of them and not one more. */
 static double *read_grad(const char *name, int64_t n_elems)

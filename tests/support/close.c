@@ -1,8 +1,8 @@
+#include "support/close.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "support/support.h"
 
 typedef struct {
     double worst, big;

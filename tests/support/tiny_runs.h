@@ -1,6 +1,6 @@
 /* A fresh tiny model with training options and whole runs of ch_train on it. */
-#ifndef CH_TESTS_BENCH_H
-#define CH_TESTS_BENCH_H
+#ifndef CH_TESTS_TINY_RUNS_H
+#define CH_TESTS_TINY_RUNS_H
 
 #include "support/support.h"
 #include "train/sampler.h"

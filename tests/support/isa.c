@@ -1,8 +1,10 @@
+#include "support/isa.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "support/support.h"
+#include "support/close.h"
 
 int can_compute(ch_precision p, ch_isa isa)
 {

@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "support/bench.h"
+#include "support/tiny_runs.h"
 
 const char BENCH_HASH[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 trip_wire trip;
