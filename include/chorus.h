@@ -131,7 +131,7 @@ void chorus_train_defaults(chorus_train_opts *o);
 ch_code chorus_train(const char *gguf, const char *tasks, const char *out,
                      const chorus_train_opts *o, char **path, ch_err *e);
 
-/* The whole pipeline of a recipe file: everything that `chorus run RECIPE` does but print. */
+/* The whole run of a recipe file: everything that `chorus run RECIPE` does but print. */
 ch_code chorus_run(const char *recipe, ch_err *e);
 
 /* From now on a first SIGINT or SIGTERM makes the calls that are under way stop at the next safe

@@ -1,8 +1,9 @@
 /* The checkers of tests/support under test: each case is one cmocka test whose data is good or bad,
- * and scripts/selftest.sh demands green for the good ones and red for the bad ones. selftest list
- * the cases, a line "good NAME" or "bad NAME" each selftest run NAME         runs one; exit code as
- * any cmocka test selftest spoil HOW FILE   float32 file in place: zero, nan, inf, scale (by 1.01),
- * swap (two elements) */
+ * and scripts/selftest.sh demands green for the good ones and red for the bad ones.
+ *   selftest list             the cases, a line "good NAME" or "bad NAME" each
+ *   selftest run NAME         runs one; exit code as any cmocka test
+ *   selftest spoil HOW FILE   float32 file in place: zero, nan, inf, scale (by 1.01), swap (two
+ *                             elements) */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -55,8 +55,7 @@ ch_code ch_model_save(const ch_model *m, const char *path, ch_save_type t, const
 
 /* Token ids of text, which must be UTF-8 (CH_EUSER) of at most 16 MB (CH_ELONG); BOS added if the model asks for it and the text does not start with it
  * already. Special tokens are recognised wherever they are spelt out, in a user's own text too: a
- * row that holds
- * "<|im_end|>" ends its turn there. New array; *n its length. */
+ * row that holds "<|im_end|>" ends its turn there. New array; *n its length. */
 ch_code ch_tokenize(const ch_model *m, const char *text, int32_t **ids, int64_t *n,
                     ch_err *e) CH_CHECK_RESULT;
 /* Text of ids; special tokens are left out unless special. New string, always well-formed UTF-8: a

@@ -1,6 +1,6 @@
-/* The whole pipeline in a run directory. Each stage (run/stage.h) is skipped when nothing that it
- * depends on has changed; a run that was interrupted or killed goes on where it stood, and ends with the same
- * bytes.
+/* A whole run in its directory. Each stage (run/stage.h) is skipped when nothing that it depends
+ * on has changed; a run that was interrupted or killed goes on where it stood, and ends with the
+ * same bytes.
  *
  *   RUN/chorus.run                makes the directory a run's
  *   RUN/recipe.yaml               what was run, every key

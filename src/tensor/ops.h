@@ -2,11 +2,10 @@
  *
  * Types: "act" buffers hold activations in the device's precision (f32, or bf16 as uint16_t) and
  * are void *. All matrices are dense and row-major. N counts rows (tokens of the forest); rows
- * beyond the real ones
- * ("ghosts", id -1) are zeros and stay zeros. In a backward every parameter gradient (dw) is ADDED
- * to and every activation gradient is written, unless said otherwise. Nothing here allocates, but
- * for the matrix products of a shape seen for the first time. Results depend on ch_device_team
- * but not on scheduling. */
+ * beyond the real ones ("ghosts", id -1) are zeros and stay zeros. In a backward every parameter
+ * gradient (dw) is ADDED to and every activation gradient is written, unless said otherwise.
+ * Nothing here allocates, but for the matrix products of a shape seen for the first time. Results
+ * depend on ch_device_team but not on scheduling. */
 #ifndef CH_TENSOR_OPS_H
 #define CH_TENSOR_OPS_H
 

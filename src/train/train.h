@@ -16,8 +16,8 @@ typedef struct {
     int64_t steps, batch;           /* updates; groups an update */
     int sampling;                   /* ch_draw */
     int64_t inputs_per_instruction; /* GROUPED: drawn for an instruction at once, batch at most */
-    double lr, min_lr_ratio,
-        warmup_ratio; /* cosine from lr to lr * min_lr_ratio after the warm-up */
+    double lr, warmup_ratio;
+    double min_lr_ratio; /* a cosine from lr to lr * min_lr_ratio after the warm-up */
     double beta1, beta2, eps, weight_decay, clip; /* clip 0: off */
     ch_constants constants;
     int64_t eval_every; /* dev loss each so many updates and at the end; 0: only at the end */

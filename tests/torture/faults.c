@@ -6,11 +6,11 @@
  *                flock ftruncate (open: for writing only; fsync and fdatasync are one)
  *   FAULT_AT     the number, from 1, of the call to act on; 0 or not set: only count
  *   FAULT_DO     fail (default), kill (SIGKILL before the call), tear (a write is done by half,
- * then SIGKILL), all (fail at FAULT_AT and ever after, as on a full disk) FAULT_ERROR  EIO
- * (default) or ENOSPC, for file calls; an allocation gives ENOMEM FAULT_DIR    absolute directory:
- * only file calls on paths below it count FAULT_FROM   own: allocations count only when the program
- * itself asks, not a shared library FAULT_REPORT file: "hit NAME" when the call came, "calls N" at
- * exit
+ *                then SIGKILL), all (fail at FAULT_AT and ever after, as on a full disk)
+ *   FAULT_ERROR  EIO (default) or ENOSPC, for file calls; an allocation gives ENOMEM
+ *   FAULT_DIR    absolute directory: only file calls on paths below it count
+ *   FAULT_FROM   own: allocations count only when the program itself asks, not a shared library
+ *   FAULT_REPORT file: "hit NAME" when the call came, "calls N" at exit
  *
  * Nothing counts before main or in a child process. The command starts itself again when
  * GOMP_SPINCOUNT is not set, and counting begins anew: set it. */
