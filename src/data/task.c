@@ -224,17 +224,55 @@ static int ends_in(const char *s, const char *end)
     return n > k && !strcmp(s + n - k, end);
 }
 
+/* The forms of task files. A new one is a row here and its reader, declared in read.h. */
+typedef struct {
+    const char *ending;
+    ch_code (*read)(ch_task *t, ch_texts *w, ch_err *e);
+    const char *wordings; /* the key under which it keeps them */
+} form;
+static const form forms[] = {
+    {".json", ch_read_sni, "Paraphrases"},
+    {".jsonl", ch_read_jsonl, "wordings"},
+};
+enum { N_FORMS = sizeof forms / sizeof *forms };
+
+static const form *form_of(const char *file)
+{
+    for (int i = 0; i < N_FORMS; i++)
+        if (ends_in(file, forms[i].ending))
+            return &forms[i];
+    return NULL;
+}
+
+/* ".json or .jsonl", each with before in front; new string. */
+static char *endings(const char *before)
+{
+    ch_str b = {0};
+    for (int i = 0; i < N_FORMS; i++)
+        ch_str_addf(&b, "%s%s%s", i ? " or " : "", before, forms[i].ending);
+    return ch_str_take(&b);
+}
+
+static ch_code no_form(const char *path, ch_err *e)
+{
+    char *all = endings("");
+    ch_code c = ch_fail(e, CH_EUSER, "%s: a task file ends in %s", path, all);
+    free(all);
+    return c;
+}
+
 static ch_code load_one(ch_task *t, const char *path, const ch_side *side, int64_t max_items,
                         ch_err *e)
 {
     const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
     const char *dot = strrchr(file, '.');
     ch_texts w = {0};
-    if (!ends_in(file, ".json") && !ends_in(file, ".jsonl"))
-        return ch_fail(e, CH_EUSER, "%s: a task file ends in .json or .jsonl", path);
+    const form *f = form_of(file);
+    if (!f)
+        return no_form(path, e);
     t->path = ch_dup(path);
     t->name = ch_dupn(file, (size_t)(dot - file));
-    ch_code c = ends_in(file, ".json") ? ch_read_sni(t, &w, e) : ch_read_jsonl(t, &w, e);
+    ch_code c = f->read(t, &w, e);
     if (c == CH_OK && !t->n_items)
         c = ch_fail(e, CH_EUSER, "%s: holds no instances, at least one is wanted", path);
     if (c == CH_OK) {
@@ -254,35 +292,35 @@ static int same_file(const char *a, const char *b)
 }
 
 /* x.json beside x.jsonl holds the latter's instruction and is no task of its own. */
-static int is_companion(const char *name, char *const *jsonl)
+static int is_companion(const char *name, char *const *names)
 {
     size_t n = strlen(name);
-    for (; *jsonl; jsonl++)
-        if (strlen(*jsonl) == n + 1 && !strncmp(*jsonl, name, n))
+    if (!ends_in(name, ".json"))
+        return 0;
+    for (; *names; names++)
+        if (strlen(*names) == n + 1 && !strncmp(*names, name, n) && (*names)[n] == 'l')
             return 1;
     return 0;
 }
 
 static ch_code list_files(const char *dir, const char *wordings, ch_texts *files, ch_err *e)
 {
-    char **json = NULL, **jsonl = NULL;
-    int64_t n, m;
-    ch_code c = ch_list_dir(dir, ".json", &json, &n, e);
-    if (c == CH_OK)
-        c = ch_list_dir(dir, ".jsonl", &jsonl, &m, e);
-    for (int64_t i = 0, k = 0; c == CH_OK && (i < n || k < m);) {
-        int first = k == m || (i < n && strcmp(json[i], jsonl[k]) < 0);
-        const char *name = first ? json[i++] : jsonl[k++];
-        char *path = ch_path(dir, name);
-        if ((first && is_companion(name, jsonl)) || same_file(path, wordings))
+    char **names = NULL;
+    int64_t n;
+    CH_TRY(ch_list_dir(dir, "", &names, &n, e));
+    for (int64_t i = 0; i < n; i++) {
+        char *path = ch_path(dir, names[i]);
+        if (!form_of(names[i]) || is_companion(names[i], names) || same_file(path, wordings))
             free(path);
         else
             *CH_PUSH(files->s, files->n, files->cap) = path;
     }
-    ch_names_free(json);
-    ch_names_free(jsonl);
-    if (c == CH_OK && !files->n)
-        c = ch_fail(e, CH_EUSER, "%s: holds no task file, *.json or *.jsonl is wanted", dir);
+    ch_names_free(names);
+    if (files->n)
+        return CH_OK;
+    char *all = endings("*");
+    ch_code c = ch_fail(e, CH_EUSER, "%s: holds no task file, %s is wanted", dir, all);
+    free(all);
     return c;
 }
 
@@ -346,7 +384,7 @@ ch_code ch_tasks_need_wordings(const ch_tasks *t, int64_t at_least, ch_err *e)
                        "%s: has %lld wordings of its instruction, at least %lld are wanted; add "
                        "them under `%s`, in a side file, or with `chorus paraphrase`",
                        k->path, (long long)k->n_wordings, (long long)at_least,
-                       ends_in(k->path, ".json") ? "Paraphrases" : "wordings");
+                       form_of(k->path)->wordings);
     }
     return CH_OK;
 }
