@@ -8,28 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-
-typedef struct {
-    const char *text;
-    int64_t at;
-} asked;
-
-static int by_text(const void *a, const void *b)
-{
-    const asked *x = a, *y = b;
-    int c = strcmp(x->text, y->text);
-    return c ? c : (x->at > y->at) - (x->at < y->at);
-}
-
-/* first[i]: the sorted position that question i is asked at; returns the sorted questions. */
-static asked *sort_questions(const char *const *questions, int64_t n)
-{
-    asked *q = ch_new((size_t)n + 1, sizeof *q);
-    for (int64_t i = 0; i < n; i++)
-        q[i] = (asked){questions[i], i};
-    qsort(q, (size_t)n, sizeof *q, by_text);
-    return q;
-}
+#include "base/sort.h"
 
 /* Both sequences of one question; 0 in *fits when they are longer than the context. */
 static ch_code make_two(ch_seq *two, const ch_model *m, const char *question, const char *yes,
@@ -55,9 +34,9 @@ static double margin_of(const ch_seq *two, const double *logp)
     return logp[0] / (double)n_yes - logp[1] / (double)n_no;
 }
 
-/* Scores the sequences and spreads the margins over equal questions. pair[i]: the pair of sorted
- * position i, or -1 when it did not fit. */
-static ch_code score_all(ch_model *m, const asked *q, const int64_t *pair, int64_t n,
+/* Scores the sequences and spreads the margins over equal questions. pair[i]: the pair of question
+ * order[i], or -1 when it did not fit. */
+static ch_code score_all(ch_model *m, const int64_t *order, const int64_t *pair, int64_t n,
                          const ch_seq *seqs, int64_t n_pairs, const ch_gen_opts *o, double *margin,
                          ch_err *e)
 {
@@ -65,7 +44,7 @@ static ch_code score_all(ch_model *m, const asked *q, const int64_t *pair, int64
     ch_code c = n_pairs ? ch_score(m, seqs, 2 * n_pairs, o, logp, e) : CH_OK;
     for (int64_t i = 0; i < n && c == CH_OK; i++) {
         int64_t p = pair[i];
-        margin[q[i].at] = p < 0 ? NAN : margin_of(seqs + 2 * p, logp + 2 * p);
+        margin[order[i]] = p < 0 ? NAN : margin_of(seqs + 2 * p, logp + 2 * p);
     }
     free(logp);
     return c;
@@ -74,13 +53,14 @@ static ch_code score_all(ch_model *m, const asked *q, const int64_t *pair, int64
 ch_code ch_ask(ch_model *m, const char *const *questions, int64_t n, const char *yes,
                const char *no, const ch_gen_opts *o, double *margin, ch_err *e)
 {
-    asked *q = sort_questions(questions, n);
+    int64_t *order = ch_text_order(questions, n);
     ch_seq *seqs = ch_new((size_t)(2 * n) + 1, sizeof *seqs);
     int64_t *pair = ch_new((size_t)n + 1, sizeof *pair);
     int64_t n_pairs = 0, n_long = 0;
     ch_code c = CH_OK;
     for (int64_t i = 0; i < n && c == CH_OK; i++) {
-        if (i && strcmp(q[i].text, q[i - 1].text) == 0) {
+        const char *text = questions[order[i]];
+        if (i && strcmp(text, questions[order[i - 1]]) == 0) {
             pair[i] = pair[i - 1];
             continue;
         }
@@ -88,7 +68,7 @@ ch_code ch_ask(ch_model *m, const char *const *questions, int64_t n, const char 
         if (ch_interrupted())
             c = ch_fail(e, CH_ESTOP, "interrupted while asking the judge");
         if (c == CH_OK)
-            c = make_two(seqs + 2 * n_pairs, m, q[i].text, yes, no, &fits, e);
+            c = make_two(seqs + 2 * n_pairs, m, text, yes, no, &fits, e);
         pair[i] = fits ? n_pairs : -1;
         n_pairs += fits;
         n_long += !fits;
@@ -97,11 +77,11 @@ ch_code ch_ask(ch_model *m, const char *const *questions, int64_t n, const char 
         ch_log(CH_WARN, "%lld questions to the judge are longer than its context: unreadable",
                (long long)n_long);
     if (c == CH_OK)
-        c = score_all(m, q, pair, n, seqs, n_pairs, o, margin, e);
+        c = score_all(m, order, pair, n, seqs, n_pairs, o, margin, e);
     for (int64_t i = 0; i < 2 * n_pairs; i++)
         ch_seq_release(&seqs[i]);
     free(seqs);
     free(pair);
-    free(q);
+    free(order);
     return c;
 }

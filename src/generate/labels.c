@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sort.h"
 #include "generate/generate.h"
 
 /* Token ids held at once; a choice is never parted. */
@@ -17,29 +18,14 @@ typedef struct {
     double *logp;
 } sheet;
 
-typedef struct {
-    const char *user;
-    int64_t at;
-} keyed;
-
 /* Prompts that begin alike become neighbours, so that they are scored together. */
-static int by_user(const void *a, const void *b)
-{
-    const keyed *x = a, *y = b;
-    int d = strcmp(x->user, y->user);
-    return d ? d : (x->at > y->at) - (x->at < y->at);
-}
-
 static int64_t *sorted_choices(const ch_choice *c, int64_t n)
 {
-    keyed *k = ch_new((size_t)n, sizeof *k);
-    int64_t *order = ch_new((size_t)n, sizeof *order);
+    const char **user = ch_new((size_t)n, sizeof *user);
     for (int64_t i = 0; i < n; i++)
-        k[i] = (keyed){c[i].user, i};
-    qsort(k, (size_t)n, sizeof *k, by_user);
-    for (int64_t i = 0; i < n; i++)
-        order[i] = k[i].at;
-    free(k);
+        user[i] = c[i].user;
+    int64_t *order = ch_text_order(user, n);
+    free(user);
     return order;
 }
 
