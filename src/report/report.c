@@ -1,7 +1,9 @@
+/* What no report may say. */
+#include "report/report.h"
+
 #include <math.h>
 #include <string.h>
 
-#include "report/report.h"
 #include "report/words.h"
 
 static const char *name_of(const ch_report_arm *a)
