@@ -44,7 +44,7 @@ done
 text=$(
     # shellcheck disable=SC2086 # file names without spaces
     awk -v comments=1 -f "$here/strip.awk" $files
-    written=$(find . \( -name third_party -o -name models -o -name runs -o -name '.?*' -o -name 'build*' \) -prune -o \
+    written=$(find . -type d \( -name third_party -o -name models -o -name runs -o -name '.?*' -o -name 'build*' \) -prune -o \
         -type f \( -name '*.md' -o -name '*.sh' -o -name '*.cmake' -o -name Makefile -o -name CMakeLists.txt \
         -o -path './docs/*.yaml' \) -print | sed 's|^\./||' | sort)
     # shellcheck disable=SC2086
@@ -53,11 +53,11 @@ text=$(
 )
 # A path is taken from the root, from src or tests, or from the file that names it; a bare name from anywhere.
 # "x" stands for anything in names like cmd_x.c. Not files of ours: llama.cpp, and headers of libraries.
-echo "$text" | awk -v tree="$(find . -name third_party -prune -o -name '.git' -prune -o -type f -print)" '
+find . -type d \( -name third_party -o -name .git -o -name 'build*' \) -prune -o -type f -print >"$work/tree"
+echo "$text" | awk -v tree="$work/tree" '
 BEGIN {
-    n = split(tree, list, "\n")
-    for (i = 1; i <= n; i++) {
-        path = list[i]; sub(/^\.\//, "", path)
+    while ((getline path <tree) > 0) {
+        sub(/^\.\//, "", path)
         there[path] = 1
         sub(/.*\//, "", path); names = names "\n" path; named[path] = 1
     }

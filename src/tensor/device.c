@@ -15,16 +15,6 @@
 #include "tensor/selfcheck.h"
 #include "tensor/team.h"
 
-struct ch_device {
-    const ch_ops *ops;
-    ch_gemm_cache *gemm;
-    char *rooms;
-    size_t room_bytes;
-    ch_precision precision;
-    int threads;
-    char text[160];
-};
-
 typedef struct {
     int avx2, avx512, bf16, fast_bf16;
     char name[64];
@@ -165,93 +155,4 @@ void ch_device_close(ch_device *d)
     ch_gemm_close(d->gemm);
     free(d->rooms);
     free(d);
-}
-
-ch_precision ch_device_precision(const ch_device *d)
-{
-    return d->precision;
-}
-
-int ch_device_threads(const ch_device *d)
-{
-    return d->threads;
-}
-
-int ch_device_team(const ch_device *d)
-{
-    static _Thread_local int told;
-    if (!d)
-        return 1; /* a model that is read or written, and not computed with */
-    int team = ch_team_now(d->threads);
-    if (team < d->threads && !told) {
-        told = 1;
-        ch_log(CH_WARN, "threads: a call from %s computes with %d of the device's %d",
-               omp_get_level() > 0 ? "inside a parallel region" : "under a smaller limit", team,
-               d->threads);
-    }
-    return team;
-}
-
-const char *ch_device_text(const ch_device *d)
-{
-    return d->text;
-}
-
-const ch_ops *ch_device_ops(const ch_device *d)
-{
-    return d->ops;
-}
-
-ch_gemm_cache *ch_device_gemm(ch_device *d)
-{
-    return d->gemm;
-}
-
-void *ch_device_room(ch_device *d, int t)
-{
-    return d->rooms + (size_t)t * d->room_bytes;
-}
-
-void ch_cpu_gemm(ch_device *d, void *c, int c_f32, const void *a, int ta, const void *b, int tb,
-                 int64_t M, int64_t N, int64_t K, int add)
-{
-    if (tb == CH_PACKED && M <= CH_FEW && K % 2 == 0 && !ta && !add)
-        d->ops->gemm_few(d, c, c_f32, a, b, M, N, K);
-    else
-        ch_gemm_run(d->gemm, d->precision == CH_PRECISION_BF16, c, c_f32, a, ta, b, tb, M, N, K,
-                    add);
-}
-
-size_t ch_cpu_packed_bytes(ch_device *d, int64_t N, int64_t K)
-{
-    return ch_gemm_packed_bytes(d->gemm, d->precision == CH_PRECISION_BF16, N, K);
-}
-
-void ch_cpu_pack(ch_device *d, void *out, const float *w, int tb, int64_t N, int64_t K)
-{
-    ch_gemm_pack(d->gemm, d->precision == CH_PRECISION_BF16, out, w, 1, tb, N, K);
-}
-
-int64_t ch_attn_scratch(const ch_device *d, int64_t n_slots, int64_t H, int64_t G, int64_t D)
-{
-    (void)H;
-    (void)G;
-    return 2 * n_slots * ((D + 1) / 2 * 2) +
-           (1 + 2 * (int64_t)d->threads) * n_slots * ch_round_up16(D);
-}
-
-int64_t ch_kstore_elems(int64_t n_slots, int64_t G, int64_t D)
-{
-    return n_slots * G * ((D + 1) / 2 * 2);
-}
-
-int64_t ch_vstore_elems(int64_t n_slots, int64_t G, int64_t D)
-{
-    return n_slots * G * ch_round_up16(D);
-}
-
-int64_t ch_tile_rows(int64_t H, int64_t G)
-{
-    int64_t rows = 64 / (H / G);
-    return rows < 1 ? 1 : rows > 32 ? 32 : rows;
 }

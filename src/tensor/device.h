@@ -10,6 +10,7 @@ typedef enum { CH_PRECISION_AUTO, CH_PRECISION_F32, CH_PRECISION_BF16 } ch_preci
 typedef enum { CH_ISA_AUTO, CH_ISA_PORTABLE, CH_ISA_AVX2, CH_ISA_AVX512 } ch_isa;
 
 typedef struct ch_device ch_device;
+typedef struct ch_ops ch_ops; /* tensor/ops.h */
 
 /* Most threads of a device. */
 enum { CH_MOST_THREADS = 256 };
@@ -27,6 +28,7 @@ int ch_device_threads(const ch_device *d); /* buffers for each thread are sized 
  * inside a parallel region, and 1 when d is NULL. Every region is opened with this number, every
  * split is by it. */
 int ch_device_team(const ch_device *d);
+const ch_ops *ch_device_ops(const ch_device *d);
 /* "f32, avx512, 2 threads (Intel Xeon ...)": borrowed from d. */
 const char *ch_device_text(const ch_device *d);
 

@@ -1,9 +1,11 @@
+#include "tensor/gemm.h"
+
 #include <dnnl.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "tensor/cpu.h"
+#include "tensor/device_state.h"
 #include "tensor/team.h"
 
 /* oneDNN 2.6 and 3.x differ in names only: the descriptor of a memory became opaque, and a
@@ -316,7 +318,7 @@ static void run_widened(ch_gemm_cache *g, void *out, int out_f32, const void *a,
     float *c = out_f32 ? out : widen(g, 2, add ? out : NULL, M * N);
     ch_gemm_run(g, 0, c, 1, wa, ta, wb, tb, M, N, K, add);
     if (!out_f32)
-        ch_ops_portable_bf16.to_act(g->device, out, c, M * N);
+        ch_device_ops(g->device)->to_act(g->device, out, c, M * N);
 }
 
 static void *at_least(buffer *b, size_t bytes)
@@ -398,4 +400,24 @@ void ch_gemm_run(ch_gemm_cache *g, int bf16, void *out, int out_f32, const void 
                .tb = (unsigned char)tb,
                .add = (unsigned char)add};
     run(g, k, out, a, b);
+}
+
+void ch_cpu_gemm(ch_device *d, void *c, int c_f32, const void *a, int ta, const void *b, int tb,
+                 int64_t M, int64_t N, int64_t K, int add)
+{
+    if (tb == CH_PACKED && M <= CH_FEW && K % 2 == 0 && !ta && !add)
+        d->ops->gemm_few(d, c, c_f32, a, b, M, N, K);
+    else
+        ch_gemm_run(d->gemm, d->precision == CH_PRECISION_BF16, c, c_f32, a, ta, b, tb, M, N, K,
+                    add);
+}
+
+size_t ch_cpu_packed_bytes(ch_device *d, int64_t N, int64_t K)
+{
+    return ch_gemm_packed_bytes(d->gemm, d->precision == CH_PRECISION_BF16, N, K);
+}
+
+void ch_cpu_pack(ch_device *d, void *out, const float *w, int tb, int64_t N, int64_t K)
+{
+    ch_gemm_pack(d->gemm, d->precision == CH_PRECISION_BF16, out, w, 1, tb, N, K);
 }

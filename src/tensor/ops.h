@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "tensor/device.h"
+#include "tensor/layouts.h"
 
 /* A tile of neighbouring query rows, with the keys they read: blocks in order from the root. */
 typedef struct {
@@ -132,15 +133,5 @@ typedef struct ch_ops {
     size_t act_bytes;  /* of one activation: 4 or 2 */
     size_t room_bytes; /* what a kernel works in, for each thread: the device holds it */
 } ch_ops;
-
-const ch_ops *ch_device_ops(const ch_device *d);
-
-/* Floats of scratch that attention_backward needs. */
-int64_t ch_attn_scratch(const ch_device *d, int64_t n_slots, int64_t H, int64_t G, int64_t D);
-/* Act elements of one layer's key store and value store. */
-int64_t ch_kstore_elems(int64_t n_slots, int64_t G, int64_t D);
-int64_t ch_vstore_elems(int64_t n_slots, int64_t G, int64_t D);
-/* Query rows a tile should have. */
-int64_t ch_tile_rows(int64_t H, int64_t G);
 
 #endif

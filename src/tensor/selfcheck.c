@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "tensor/cpu.h"
+#include "tensor/device_state.h"
 
 /* Numbers are -1, 0 and 1 and a sum has 64 of them: every way of adding is exact, in bf16 too. */
 enum { COLS = 256, DEPTH = 64 };
@@ -118,8 +118,8 @@ static ch_code one(rig *r, way by, int ta, int tb, int to_f32, const char *what,
     if (by == BY_FEW)
         ch_device_ops(r->d)->gemm_few(r->d, r->out, f32, r->left, r->right, r->rows, COLS, DEPTH);
     else
-        ch_gemm_run(ch_device_gemm(r->d), r->bf16, r->out, f32, r->left, ta, r->right, tb, r->rows,
-                    COLS, DEPTH, 0);
+        ch_gemm_run(r->d->gemm, r->bf16, r->out, f32, r->left, ta, r->right, tb, r->rows, COLS,
+                    DEPTH, 0);
     return compare(r, f32, what, e);
 }
 
