@@ -34,7 +34,7 @@ static ch_code find_command(ch_args *a, const char *word, ch_err *e)
 {
     const char *names[32];
     int n = 0;
-    for (const ch_cmd *c = ch_commands; c->name; c++) {
+    for (const ch_cmd *c = a->commands; c->name; c++) {
         names[n++] = c->name;
         if (!strcmp(c->name, word))
             a->cmd = c;
@@ -127,7 +127,7 @@ static ch_code check_count(const ch_args *a, ch_err *e)
 
 ch_code ch_args_parse(ch_args *a, int argc, const char **argv, ch_err *e)
 {
-    *a = (ch_args){0};
+    *a = (ch_args){.commands = a->commands};
     if (argc < 2)
         return ch_fail(e, CH_EUSER, "chorus: a command is wanted; chorus --help lists them");
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))

@@ -33,13 +33,13 @@ typedef struct {
     const char *more;       /* a paragraph for the help */
 } ch_cmd;
 
-extern const ch_cmd ch_commands[]; /* ends with a row without a name */
 extern const ch_opt ch_global_opts[];
 
 #define CH_MAX_OPTS 48
 #define CH_MAX_MANY 256
 
 struct ch_args {
+    const ch_cmd *commands; /* ends with a row without a name; set before ch_args_parse */
     const ch_cmd *cmd;
     const ch_opt *opts[CH_MAX_OPTS]; /* the command's and the global ones */
     const char *values[CH_MAX_OPTS]; /* NULL: not given */
@@ -51,7 +51,7 @@ struct ch_args {
     int help, version;
 };
 
-/* argv[0] is the program, argv[1] the command. Error (CH_EUSER): a sentence with "did you mean".
+/* argv[0] is the program, argv[1] one of a->commands. Error (CH_EUSER): a sentence with "did you mean".
  * args points into argv and is freed with ch_args_free. */
 ch_code ch_args_parse(ch_args *a, int argc, const char **argv, ch_err *e) CH_CHECK_RESULT;
 void ch_args_free(ch_args *a);
@@ -69,7 +69,7 @@ ch_code ch_args_recipe(const ch_args *a, ch_recipe *r, ch_err *e) CH_CHECK_RESUL
 /* Error when one of these options (NULL-terminated) was not given. */
 ch_code ch_args_need(const ch_args *a, const char *const *names, ch_err *e) CH_CHECK_RESULT;
 
-void ch_print_help(FILE *f, const ch_cmd *c); /* NULL: of the program */
+void ch_print_help(FILE *f, const ch_args *a); /* of a command, or of the program */
 
 /* 0 done, 1 failed at run time, 2 bad input or a full disk, 130 interrupted. */
 int ch_exit_code(ch_code c);

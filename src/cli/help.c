@@ -22,15 +22,16 @@ static void print_option(FILE *f, const ch_opt *o)
     free(help);
 }
 
-void ch_print_help(FILE *f, const ch_cmd *c)
+void ch_print_help(FILE *f, const ch_args *a)
 {
+    const ch_cmd *c = a->cmd;
     if (!c) {
         fprintf(f,
                 "chorus %s: measures how consistently a language model answers reworded "
                 "instructions, and trains "
                 "it to be more so, on a CPU.\n\nUsage: chorus COMMAND [OPTIONS]\n\nCommands:\n",
                 ch_version);
-        for (c = ch_commands; c->name; c++)
+        for (c = a->commands; c->name; c++)
             fprintf(f, "  %-12s %s\n", c->name, c->what);
         fputs("\nchorus COMMAND --help tells more about one. Options of every command:\n", f);
     } else {

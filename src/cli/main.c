@@ -1,6 +1,6 @@
+/* The table of commands. A new one is a row here and its file cmd_x.c. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/enter.h"
@@ -11,18 +11,7 @@
 #include "cli/screen.h"
 #include "run/keys.h"
 
-const ch_opt ch_global_opts[] = {
-    CH_OPT_FIELD("threads", "N", "threads"),
-    CH_OPT_FIELD("precision", "P", "precision"),
-    CH_OPT_FIELD("isa", "I", "isa"),
-    {"quiet", 'q', CH_O_FLAG, NULL, NULL, NULL, "only warnings on stderr"},
-    {"verbose", 'v', CH_O_FLAG, NULL, NULL, NULL, "more on stderr"},
-    {"help", 'h', CH_O_FLAG, NULL, NULL, NULL, "this text"},
-    {"version", 0, CH_O_FLAG, NULL, NULL, NULL, "the version"},
-    CH_OPT_END,
-};
-
-const ch_cmd ch_commands[] = {
+static const ch_cmd commands[] = {
     {"run", "[RECIPE]", "measure, train, measure again and report", ch_opts_run, ch_cmd_run, 0, 1,
      "RECIPE is a YAML file; without one --model and --tasks are wanted, and the recipe used is "
      "written into the run\n"
@@ -56,42 +45,6 @@ const ch_cmd ch_commands[] = {
     {NULL, NULL, NULL, NULL, NULL, 0, 0, NULL},
 };
 
-int ch_exit_code(ch_code c)
-{
-    if (c == CH_OK)
-        return 0;
-    if (c == CH_ESTOP)
-        return 130;
-    return c == CH_EUSER || c == CH_ELONG || c == CH_EIO ? 2 : 1;
-}
-
-ch_code ch_print_report(const ch_report_data *d, int json, ch_err *e)
-{
-    if (!json) {
-        int64_t columns = ch_screen_columns();
-        int colour = isatty(STDOUT_FILENO) && ch_colour();
-        ch_screen_trust(colour);
-        ch_code c = ch_report_terminal(stdout, d, colour, columns, e);
-        ch_screen_trust(0);
-        return c;
-    }
-    char *text;
-    CH_TRY(ch_report_json_text(&text, d, e));
-    fputs(text, stdout);
-    free(text);
-    return CH_OK;
-}
-
-ch_code ch_open_model(const ch_recipe *r, ch_device **d, ch_model **m, ch_err *e)
-{
-    CH_TRY(ch_device_open(d, (ch_precision)r->precision, (ch_isa)r->isa, (int)r->threads, e));
-    ch_log(CH_INFO, "computes in %s", ch_device_text(*d));
-    ch_code c = ch_model_load(m, r->model, *d, e);
-    if (c != CH_OK)
-        ch_device_close(*d);
-    return c;
-}
-
 /* OpenMP's threads spin for tens of milliseconds where they wait for each other; on a machine that
  * does anything else they spend their time slices on that. libgomp reads the limit before main is
  * entered, so the program starts itself again with it. */
@@ -121,7 +74,7 @@ static ch_code work(void *ctx, ch_err *e)
     CH_TRY(ch_args_parse(a, m->argc, m->argv, e));
     if (a->help || a->version) {
         if (a->help)
-            ch_print_help(stdout, a->cmd);
+            ch_print_help(stdout, a);
         else
             printf("chorus %s\n", ch_version);
         return CH_OK;
@@ -139,7 +92,7 @@ int main(int argc, char **argv)
     ch_screen_open();
     calm_threads(argv);
     ch_err e = {0};
-    command m = {.argc = argc, .argv = (const char **)argv};
+    command m = {.args.commands = commands, .argc = argc, .argv = (const char **)argv};
     ch_interrupt_install();
     ch_code c = ch_enter(work, &m, &e), written = ch_screen_close(&e);
     if (c != CH_OK || written != CH_OK)
