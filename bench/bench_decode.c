@@ -3,8 +3,8 @@
  * 64 new tokens behind 64 of prompt, at 1, 8, 32 and 64 sequences unless others are named, and one
  * prompt of 512 tokens. Prompts are random and greedy answers to them that stop early are not used.
  * One JSON line a case, medians of the rounds. The roof of a step is the larger of its weights'
- * bytes over the bandwidth of reading as many and its operations over the rate of large products.
- */
+ * bytes over the bandwidth of reading as many and its operations over the rate
+ * of large products. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,8 +1,7 @@
 /* chorus inside a program of your own: measure a model, train it a little, measure the result, and
  * ask it something.
  *
- *   embed MODEL.gguf TASKS OUT_DIR [STEPS]
- */
+ *   embed MODEL.gguf TASKS OUT_DIR [STEPS] */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-/* The engine against PyTorch (tests/oracle/tiny_llama.py) and against itself: log P and gradients.
- */
+/* The engine against PyTorch (tests/oracle/tiny_llama.py) and against itself:
+ * log P and gradients. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -93,8 +93,8 @@ static int one_packed(rig *r, int64_t M, int64_t N, int64_t K, int how)
     return ok;
 }
 
-/* Numbers of rows around those of a tile, a block and CH_FEW; columns and depths around a panel's.
- */
+/* Numbers of rows around those of a tile, a block and CH_FEW; columns and
+ * depths around a panel's. */
 static int packed_of(rig *r)
 {
     static const int64_t size[][2] = {{1, 1}, {16, 2}, {49, 64}, {64, 33}, {65, 34}, {200, 46}};

@@ -364,8 +364,8 @@ static void a_model_whose_weights_are_not_numbers_is_not_handed_over(void **stat
     tear_down(&b);
 }
 
-/* Every sequence of an update may count a row more than it has: its last token is read by nobody.
- */
+/* Every sequence of an update may count a row more than it has: its last token
+ * is read by nobody. */
 static void what_training_computes_is_known_before(void **state)
 {
     (void)state;

@@ -19,8 +19,8 @@ static int is_word(char c)
     return isalnum((unsigned char)c) || (unsigned char)c >= 128 || c == '_';
 }
 
-/* 1 when the n bytes at what stand in text as a whole word (any_case: ASCII letters compare equal).
- */
+/* 1 when the n bytes at what stand in text as a whole word (any_case: ASCII
+ * letters compare equal). */
 static int has_word(const char *text, const char *what, size_t n, int any_case)
 {
     for (const char *p = text; *p; p++) {

@@ -186,8 +186,8 @@ static void group_release(ch_group *g)
     ch_groups_release(&one);
 }
 
-/* Tokenises one pick. *n_long counts answers that were left out; *whole is 0 when no pair is left.
- */
+/* Tokenises one pick. *n_long counts answers that were left out; *whole is 0
+ * when no pair is left. */
 static ch_code make_group(ch_group *g, const ch_pick *p, const ch_candidates *c, const ch_model *m,
                           const ch_split *s, int64_t max_len, int64_t *n_long, int *whole,
                           ch_err *e)

@@ -1,5 +1,5 @@
-/* Wordings by a local model [C: one prompt, one example, a numbered list as answer, temperature 0].
- */
+/* Wordings by a local model [C: one prompt, one example, a numbered list as
+ * answer, temperature 0]. */
 #include "align/paraphrase.h"
 
 #include <stdlib.h>

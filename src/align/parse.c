@@ -15,8 +15,8 @@ static const char *skip_blank(const char *p)
     return p;
 }
 
-/* Behind "12." "12)" "12:" (bold marks allowed round it), or NULL. "3.5 stars" is no entry number.
- */
+/* Behind "12." "12)" "12:" (bold marks allowed round it), or NULL. "3.5 stars"
+ * is no entry number. */
 static const char *behind_number(const char *line)
 {
     const char *p = skip_blank(line);

@@ -5,8 +5,8 @@
 #include "align/filter.h"
 #include "model/model.h"
 
-/* Asks for one wording at a time, sampled, until n are kept or the tries are used up; appends to w.
- */
+/* Asks for one wording at a time, sampled, until n are kept or the tries are
+ * used up; appends to w. */
 ch_code ch_reword(ch_wordings *w, ch_model *m, const ch_task *task, int64_t n,
                   ch_err *e) CH_CHECK_RESULT;
 /* The wording inside a reply: without a lead-in line that ends in a colon, up to the first blank

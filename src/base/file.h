@@ -17,8 +17,8 @@ ch_code ch_fd_open(int *fd, const char *path, ch_err *e) CH_CHECK_RESULT;
 ch_code ch_fd_read(int fd, const char *path, void *buf, size_t n, size_t *got,
                    ch_err *e) CH_CHECK_RESULT;
 void ch_fd_close(int fd); /* -1: nothing */
-/* Closed when memory runs out (base/enter.h); for a descriptor that ch_fd_close closes. -1: nothing.
- */
+/* Closed when memory runs out (base/enter.h); for a descriptor that ch_fd_close
+ * closes. -1: nothing. */
 void ch_guard_fd(int fd);
 
 /* mkdir -p. */

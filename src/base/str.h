@@ -25,8 +25,8 @@ void ch_str_free(ch_str *b);
 char *ch_normalise(const char *s);
 /* Edit distance (Levenshtein, bytes). */
 int ch_edit_distance(const char *a, const char *b);
-/* The entry of list (NULL-terminated) closest to word, or NULL when none is near enough to suggest.
- */
+/* The entry of list (NULL-terminated) closest to word, or NULL when none is near
+ * enough to suggest. */
 const char *ch_nearest(const char *word, const char *const *list);
 /* White space trimmed at both ends, in a new string. */
 char *ch_trim(const char *s);

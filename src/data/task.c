@@ -324,8 +324,8 @@ static ch_code list_files(const char *dir, const char *wordings, ch_texts *files
     return c;
 }
 
-/* A side file that names none of the tasks is a mistake; one that names more than there are is not.
- */
+/* A side file that names none of the tasks is a mistake; one that names more
+ * than there are is not. */
 static ch_code check_side(const ch_tasks *t, const ch_side *side, const char *path, ch_err *e)
 {
     int64_t hits = 0;

@@ -3,8 +3,8 @@
  * is a wording; Instances[].input/output[]; optional "Paraphrases": [..] and "Kind"), or from JSONL
  * rows {"input": text, "output": text or list, "id" optional} beside a <stem>.yaml, .yml or .json
  * with the keys `instruction`, `wordings` and optionally `kind` (closed, free, auto) and no others.
- * Instructions, wordings and answers lose the white space at their ends; inputs stay as they are.
- */
+ * Instructions, wordings and answers lose the white space at their ends;
+ * inputs stay as they are. */
 #ifndef CH_DATA_TASK_H
 #define CH_DATA_TASK_H
 

@@ -204,8 +204,8 @@ static ch_code read_prompts(gen *g, int64_t wave, int64_t n, ch_err *e)
     return c;
 }
 
-/* One token for every lane. Lanes are in the order of their prompts, so that neighbours share keys.
- */
+/* One token for every lane. Lanes are in the order of their prompts, so that
+ * neighbours share keys. */
 static ch_code decode_step(gen *g, int64_t wave, ch_err *e)
 {
     int64_t n = g->n_lanes;

@@ -69,8 +69,8 @@ typedef struct {
 } ch_metric;
 extern const ch_metric ch_metrics[CH_M_COUNT];
 
-/* A task is called collapsed when its most frequent answer's share exceeds that of gold's by more.
- */
+/* A task is called collapsed when its most frequent answer's share exceeds that
+ * of gold's by more. */
 #define CH_COLLAPSE_EXCESS 0.25
 enum { CH_ALARM_BYTES = 640 };
 /* of_task: a row of by_task. */

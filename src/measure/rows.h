@@ -31,8 +31,8 @@ typedef struct {
 ch_code ch_rows_make(ch_rows *p, const ch_case *cases, int64_t n, int64_t n_tasks,
                      ch_err *e) CH_CHECK_RESULT;
 void ch_rows_release(ch_rows *p);
-/* The metrics of one task over some of its cases, repeats allowed; pick: n numbers into its rows.
- */
+/* The metrics of one task over some of its cases, repeats allowed; pick: n
+ * numbers into its rows. */
 void ch_rows_task(ch_rows *p, int64_t task, const int64_t *pick, int64_t n, double out[CH_M_COUNT]);
 
 #endif

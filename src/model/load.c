@@ -32,8 +32,8 @@ static ch_code check_tensor(const struct gguf_context *g, const char *path, cons
     return CH_OK;
 }
 
-/* A tensor that this network has no place for (a bias, an expert) would be silently lost: refuse.
- */
+/* A tensor that this network has no place for (a bias, an expert) would be
+ * silently lost: refuse. */
 static ch_code check_no_more(const ch_model *m, ch_err *e)
 {
     for (int64_t t = 0; t < gguf_get_n_tensors(m->meta); t++) {

@@ -11,8 +11,8 @@ typedef struct ch_net ch_net;
 typedef enum {
     CH_NET_TRAIN,   /* keeps what backward needs */
     CH_NET_SCORE,   /* forward only */
-    CH_NET_GENERATE /* forward only, over a key/value store of n_slots rows that stays between calls
-                     */
+    CH_NET_GENERATE /* forward only, over a key/value store of n_slots rows that
+                     * stays between calls */
 } ch_net_use;
 
 /* A workspace for at most max_rows rows (ghosts included) and, a chunk at a time, any number of

@@ -47,8 +47,8 @@ static const char *const sims[] = {"auto", "exact", "judge", NULL};
         s, k, CH_F_FLAG, AT(m), def, 0, 0, NULL, help                                              \
     }
 
-/* [P] the paper, [I] our reading of it, [+] ours: see docs. clang-format off keeps one key a line.
- */
+/* [P] the paper, [I] our reading of it, [+] ours: see docs. clang-format off
+ * keeps one key a line. */
 /* clang-format off */
 const ch_field ch_fields[] = {
     TEXT("", "model", model, "", "GGUF file of the model to measure and train"),

@@ -63,8 +63,8 @@ void ch_recipe_init(ch_recipe *r);
 /* Reads a YAML file. Arms may be absent: ch_recipe_finish adds the default ones. Paths in it are
  * relative to the current directory. */
 ch_code ch_recipe_read(ch_recipe *r, const char *path, ch_err *e) CH_CHECK_RESULT;
-/* Sets one key ("train.lr", "0.0001"), before ch_recipe_finish. where begins the error's sentence.
- */
+/* Sets one key ("train.lr", "0.0001"), before ch_recipe_finish. where begins
+ * the error's sentence. */
 ch_code ch_recipe_set(ch_recipe *r, const char *key, const char *value, const char *where,
                       ch_err *e) CH_CHECK_RESULT;
 /* Appends an arm. */

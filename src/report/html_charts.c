@@ -235,8 +235,8 @@ static void add_diff_row(ch_str *b, axis a, const char *name, const char *other,
     ch_str_add(b, "</tr>\n");
 }
 
-/* One table with its own axis, since differences to the first arm dwarf those between trained arms.
- */
+/* One table with its own axis, since differences to the first arm dwarf those
+ * between trained arms. */
 static void add_diff_table(ch_str *b, const ch_report_data *d, int versus)
 {
     double low = 0, high = 0;

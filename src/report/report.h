@@ -122,8 +122,8 @@ int64_t ch_report_main_arm(const ch_report_data *d);
 ch_code ch_report_terminal(FILE *f, const ch_report_data *d, int colour, int64_t columns,
                            ch_err *e) CH_CHECK_RESULT;
 
-/* results.json: keys in a fixed order, numbers with all their digits; replaced whole or not at all.
- */
+/* results.json: keys in a fixed order, numbers with all their digits; replaced
+ * whole or not at all. */
 ch_code ch_report_json(const char *path, const ch_report_data *d, ch_err *e) CH_CHECK_RESULT;
 /* The same text as a new string, for --json. */
 ch_code ch_report_json_text(char **text, const ch_report_data *d, ch_err *e) CH_CHECK_RESULT;

@@ -14,8 +14,8 @@ char *ch_run_model_path(const ch_state *s, int64_t arm);
 ch_code ch_run_rows(const ch_state *s, const ch_model *m, const ch_arm *a, ch_groups *train,
                     ch_groups *dev, int64_t *dropped, ch_err *e) CH_CHECK_RESULT;
 
-/* The log-probabilities that objectives with a reference need, by the model training starts from.
- */
+/* The log-probabilities that objectives with a reference need, by the model
+ * training starts from. */
 ch_code ch_run_reference(ch_groups *g, ch_model *from, const ch_recipe *r,
                          ch_err *e) CH_CHECK_RESULT;
 

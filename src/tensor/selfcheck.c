@@ -60,8 +60,8 @@ static void clear(rig *r)
     free(r->out);
 }
 
-/* x (rows, cols), turned or not, as activations: small whole numbers, so bf16 is f32's upper half.
- */
+/* x (rows, cols), turned or not, as activations: small whole numbers, so bf16
+ * is f32's upper half. */
 static void put(const rig *r, void *to, const float *x, int64_t rows, int64_t cols, int turned)
 {
     for (int64_t i = 0; i < rows; i++)

@@ -19,8 +19,8 @@ void ch_groups_release(ch_groups *g)
 }
 
 /* Supervised fine-tuning [P]: L = -1/N sum over the good answers' tokens of log P, N counted over
- * the whole update, so that a batch cut in parts gives the same gradient. Bad members get weight 0.
- */
+ * the whole update, so that a batch cut in parts gives the same gradient. Bad
+ * members get weight 0. */
 double ch_loss_sft(const ch_group *g, const double *logp, const int64_t *n_tok, const ch_update *u,
                    double *w)
 {

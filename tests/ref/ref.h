@@ -43,8 +43,8 @@ typedef struct {
     double lr, beta1, beta2, eps, decay, scale;
     int64_t t; /* step, from 1 */
 } ref_adam;
-/* AdamW, algorithm 2 of Loshchilov & Hutter 2019 with schedule multiplier lr; gradient scale * g.
- */
+/* AdamW, algorithm 2 of Loshchilov & Hutter 2019 with schedule multiplier lr;
+ * gradient scale * g. */
 void ref_adamw(double *w, double *m, double *v, const double *g, int64_t n, const ref_adam *a);
 
 /* Where element e of slot s, key head g stands in the key store and in the value store. */

@@ -29,8 +29,8 @@ typedef struct {
 
 extern const uint64_t report_seeds[2];
 
-/* Fills x anew: five arms, three tasks, one example with markup and broken bytes in it. dir stays.
- */
+/* Fills x anew: five arms, three tasks, one example with markup and broken
+ * bytes in it. dir stays. */
 void report_fill(fixture *x);
 
 static CH_UNUSED int setup(void **state)

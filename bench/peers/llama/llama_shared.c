@@ -4,8 +4,8 @@
  *                [flash=-1] [ubatch=512] [gain=16] [answers=FILE]
  * PROMPTS: a line of the ids that end an answer, then one prompt of ids a line. sequences: held at
  * once (llama.cpp allows 256); the prompts are taken in sorted order, so that neighbours share
- * most. gain: tokens that sharing must save to be worth a batch of its own. Prints one JSON line.
- */
+ * most. gain: tokens that sharing must save to be worth a batch of its own.
+ * Prints one JSON line. */
 #include <llama.h>
 #include <omp.h>
 #include <stdio.h>
