@@ -93,7 +93,7 @@ code=$(
     # shellcheck disable=SC2086
     awk -f "$here/strip.awk" $files
 )
-words() { grep -oE '(^|[^A-Za-z0-9_])(ch|CH)_[A-Za-z0-9_]+[a-zA-Z0-9]([^A-Za-z0-9_*]|$)' | grep -oE '(ch|CH)_[A-Za-z0-9_]+' | sort -u; }
+words() { sed 's/[A-Za-z0-9_]*[*]//g' | tr -c 'A-Za-z0-9_' '\n' | grep -E '^(ch|CH)_[A-Za-z0-9_]*[A-Za-z0-9]$' | sort -u; }
 echo "$code" | words >"$work/code"
 echo "$text" | grep -E '^[^:]*\.(c|h|inc|cpp|md):' | words | comm -23 - "$work/code" >"$work/lost"
 while read -r name; do

@@ -55,16 +55,3 @@ size_t ch_shown(char *out, size_t cap, const char *s)
     out[used] = 0;
     return used;
 }
-
-void ch_add_shown(ch_str *b, const char *s)
-{
-    size_t left = strlen(s), len;
-    const char *shown;
-    char buf[4];
-    while (left) {
-        size_t k = ch_shown_char(s, left, buf, &shown, &len);
-        ch_str_addn(b, shown, len);
-        s += k;
-        left -= k;
-    }
-}

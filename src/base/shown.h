@@ -7,14 +7,11 @@
 
 #include <stddef.h>
 
-#include "base/str.h"
-
 /* Bytes of the character at s[0..n), n >= 1, that its shown form stands for; *shown is that form,
  * *len bytes: in s itself, or in buf. */
 size_t ch_shown_char(const char *s, size_t n, char buf[4], const char **shown, size_t *len);
 /* The shown form of s, whole characters of it, and a NUL, in at most cap bytes; allocates nothing.
  * Returns its length. */
 size_t ch_shown(char *out, size_t cap, const char *s);
-void ch_add_shown(ch_str *b, const char *s);
 
 #endif

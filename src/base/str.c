@@ -8,6 +8,7 @@
 
 #include "base/enter.h"
 #include "base/mem.h"
+#include "base/shown.h"
 
 /* A text beyond it is no text; it counts as out of memory. */
 enum { MAX_BYTES = 1 << 30 };
@@ -140,4 +141,17 @@ char *ch_trim(const char *s)
     while (n && isspace((unsigned char)s[n - 1]))
         n--;
     return ch_dupn(s, n);
+}
+
+void ch_add_shown(ch_str *b, const char *s)
+{
+    size_t left = strlen(s), len;
+    const char *shown;
+    char buf[4];
+    while (left) {
+        size_t k = ch_shown_char(s, left, buf, &shown, &len);
+        ch_str_addn(b, shown, len);
+        s += k;
+        left -= k;
+    }
 }

@@ -13,6 +13,8 @@ typedef struct {
 void ch_str_add(ch_str *b, const char *s);
 void ch_str_addn(ch_str *b, const char *s, size_t n);
 void ch_str_addf(ch_str *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The shown form of s, see base/shown.h. */
+void ch_add_shown(ch_str *b, const char *s);
 /* The text, "" when nothing was added; the buffer keeps it. */
 const char *ch_str_get(const ch_str *b);
 /* Hands the text over (never NULL) and empties the buffer. */
