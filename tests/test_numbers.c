@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/align.h"
-#include "align/internal.h"
+#include "align/ask.h"
+#include "align/objectives.h"
 #include "base/log.h"
 #include "model/weights.h"
-#include "support/bench.h"
+#include "support/tiny_runs.h"
 #include "tensor/ops.h"
 
 static const int32_t prompt[] = {17, 99, 204, 5, 63};

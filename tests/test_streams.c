@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "align/align.h"
+#include "align/candidates.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"

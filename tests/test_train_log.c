@@ -6,10 +6,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "align/align.h"
+#include "align/objectives.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "support/bench.h"
+#include "support/tiny_runs.h"
 #include "train/train_log.h"
 
 #define ROW(step)                                                                                  \

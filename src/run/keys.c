@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "align/objectives.h"
+#include "align/rewards.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "recipe/fields.h"
@@ -175,7 +177,7 @@ char *ch_key_pairs(const ch_recipe *r, const ch_facts *f, const ch_arm *a, const
     ch_str b = {0};
     begin(&b, f);
     add_section(&b, r, a, "align", none);
-    if (a->align.reward == CH_REWARD_SELF)
+    if (ch_reward_table[a->align.reward].questions)
         ch_str_addf(&b, "questions: %s\n", f->questions.hex);
     ch_str_addf(&b, "candidates: %s\n", hash_of(ch_key_candidates(r, f, a, from)).hex);
     return ch_str_take(&b);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "align/objectives.h"
+#include "align/rewards.h"
 #include "base/mem.h"
 
 void ch_know_start(ch_state *s, const ch_model *base)
@@ -28,7 +30,8 @@ static int asks_questions(const ch_recipe *r)
 {
     for (int64_t i = 1; i < r->n_arms; i++) {
         const ch_objective *o = ch_objective_find(r->arms[i].objective);
-        if (o && ch_objective_groups(o)->own_answers && r->arms[i].align.reward == CH_REWARD_SELF)
+        if (o && ch_objective_groups(o)->own_answers &&
+            ch_reward_table[r->arms[i].align.reward].questions)
             return 1;
     }
     return 0;
