@@ -124,7 +124,8 @@ typedef struct {
 } chorus_train_opts;
 void chorus_train_defaults(chorus_train_opts *o);
 
-/* Trains the model of a GGUF on tasks and writes <out>/<objective>/model.gguf; *path is its name,
+/* Trains the model of a GGUF on tasks, on all inputs under all wordings, and writes
+ * <out>/<objective>/model.gguf; *path is its name,
  * free it with free() (path may be NULL). The file gguf is not changed. A training that was stopped
  * goes on when called again with the same arguments; CH_ESTOP says that it was stopped by a signal
  * (see chorus_handle_signals). */

@@ -97,6 +97,15 @@ run run --help
 check "defaults are shown" prints "[default: runs/chorus]"
 run train --help
 check "a recipe key's default is an option's default" prints "[default: 1e-4]"
+run help measure
+check "help COMMAND is COMMAND --help" sh -c "'$CHORUS' measure --help | cmp -s - '$DIR/out'"
+run help recipe
+check "help recipe ends with 0" is "$code" 0
+check "and goes to stdout alone" lines "$DIR/err" 0
+check "it shows what is possible" prints "1e-30 .. 10 [default: 1e-4]"
+check "and the choices" prints "independent | grouped"
+check "README points to it" grep -qF "chorus help recipe" "$SRC/README.md"
+cp "$DIR/out" "$DIR/keys"
 run --version
 check "--version ends with 0" is "$code" 0
 
@@ -127,7 +136,7 @@ refused "a task with an empty output" "gold.json" measure --model "$TINY" --task
 echo '{"Definition": "Say a.", "Instances": [{"input": "x", "output": ["a"]}]}' > "$DIR/bare.json"
 refused "a task without wordings" "wording" measure --model "$TINY" --tasks "$DIR/bare.json"
 recipe "$DIR/no" | sed 's/steps:/stpes:/' > "$DIR/typo.yaml"
-refused "an unknown key in a recipe" "did you mean steps?" run "$DIR/typo.yaml"
+refused "an unknown key in a recipe" 'did you mean `steps`?' run "$DIR/typo.yaml"
 recipe "$DIR/no" | sed 's/tests.data.tiny/nowhere/' > "$DIR/nomodel.yaml"
 refused "a recipe whose model is missing" "tiny.gguf" run "$DIR/nomodel.yaml"
 recipe "$DIR/no" 12 "arms: [{name: x, objective: sftt}]" > "$DIR/noobj.yaml"
@@ -162,6 +171,15 @@ run train --model "$TINY" --tasks "$DIR/tasks" --threads 1 --steps 2 --out "$DIR
 check "train prints the model that it wrote" test -s "$(cat "$DIR/out")"
 run measure --model "$DIR/t/sft/model.gguf" --tasks "$DIR/tasks" --threads 1 --max-new 4 --json
 check "and it can be measured" is "$code" 0
+check "all inputs are trained on, and all wordings" \
+    is "$(tr -d ' \n' < "$DIR/t/split.json" | grep -oE '"train_inputs":\[[^]]*\]' | tr -cd , | wc -c)" 7
+check "none is tested" grep -q '"test_inputs": \[\]' "$DIR/t/split.json"
+check "nor watched" grep -q '"dev_inputs": \[\]' "$DIR/t/split.json"
+check "no wording is kept" grep -q '"test_wordings": \[\]' "$DIR/t/split.json"
+run train --model "$TINY" --tasks "$DIR/tasks" --threads 1 --steps 2 --out "$DIR/t2" --set split.dev_inputs=2
+check "what is held back is said" says "trains on 6 inputs under 6 wordings"
+check "and how much" says "2 inputs are held back for the dev loss"
+refused "a run that tests nothing" "split.by is none" run "$DIR/t/recipe.yaml"
 echo '{n} of: {instruction}' > "$DIR/prompt.txt"
 run paraphrase --model "$TINY" --tasks "$DIR/tasks" --threads 1 --prompt "$DIR/prompt.txt" --max-new 16 -n 3 --out "$DIR/w.json"
 check "a model that writes no usable wording: exit code 1" is "$code" 1
@@ -261,6 +279,12 @@ cp "$DIR/a/cat/model.gguf" "$DIR/want.gguf"
 cp "$DIR/a/results.json" "$DIR/want.json"
 cp "$DIR/a/cat/answers.jsonl" "$DIR/want.jsonl"
 
+unnamed=$(sed -n 's/^ *-* *\([a-z_0-9]*\):.*/\1/p' "$DIR/a/recipe.yaml" | sort -u | while read -r key; do
+    grep -qE "^ *$key[ :]" "$DIR/keys" || echo "$key"
+done)
+check "help recipe names every key of a recipe, not [$unnamed]" is "$unnamed" ""
+check "there are as many as there should be" test "$(grep -cE '^ +[a-z_0-9]+ ' "$DIR/keys")" -gt 55
+
 run run "$DIR/a/recipe.yaml"
 check "the saved recipe runs again" is "$code" 0
 check "all is skipped" is "$(grep -c ' updates in ' "$DIR/err")" 0
@@ -305,6 +329,22 @@ check "whose files are left alone" test -s "$DIR/tasks/ab.json"
 run run "$DIR/a.yaml" --seed 2 --fresh
 check "--fresh starts over" is "$code" 0
 check "another seed gives another model" sh -c "! cmp -s '$DIR/want.gguf' '$DIR/a/cat/model.gguf'"
+
+# ---- what is too long, dropped wherever it would come up
+
+mkdir "$DIR/some"
+sed "s/\"three\"/\"$(yes 'word ' | head -n 44 | tr -d '\n')\"/" "$DIR/tasks/ab.json" > "$DIR/some/ab.json"
+recipe "$DIR/l" 2 "arms: [{name: s, objective: sft, augment: true}, {name: c, objective: cat, from: s}]" |
+    sed "s#{tasks: .*}#{tasks: $DIR/some, max_len: 250, overlong: drop}#; s/reward: reference/reward: self, max_new: 6/" > "$DIR/l.yaml"
+for split in "train_inputs: 6, dev_inputs: 1, test_inputs: 1" "train_inputs: 1, dev_inputs: 6, test_inputs: 1" \
+    "train_inputs: 1, dev_inputs: 1, test_inputs: 6"; do
+    sed "s/split: {/split: {$split, /" "$DIR/l.yaml" > "$DIR/l2.yaml"
+    run run "$DIR/l2.yaml" --fresh
+    check "overlong: drop, with $split: the run ends with 0" is "$code" 0
+    run run "$DIR/l2.yaml" --dry-run --json
+    cp "$DIR/out" "$DIR/dry.$(printf %.30s "$split" | tr -c 'a-z0-9\n' _)"
+done
+check "and what was dropped is counted by kind" test -n "$(cat "$DIR"/dry.* | grep -E '"(rows|dev|test|candidates|rewards)": [1-9]')"
 
 # ---- stopping and going on
 

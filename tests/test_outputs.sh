@@ -111,10 +111,10 @@ stdout_full "a measurement" measure --model "$TINY" --tasks "$DIR/tasks" --threa
 stdout_full "a measurement in JSON" measure --model "$TINY" --tasks "$DIR/tasks" --threads 1 --max-new 4 -q --json
 stdout_full "an answer" generate --model "$TINY" --threads 1 --max-new 4 -q hello
 stdout_full "an answer in JSON" generate --model "$TINY" --threads 1 --max-new 4 -q --json hello
-stdout_full "a batch" show-batch --model "$TINY" --tasks "$DIR/tasks" --threads 1
+stdout_full "a batch" show-batch --model "$TINY" --tasks "$DIR/tasks" --threads 1 --set generate.max_new=6
 stdout_full "a comparison" compare "$DIR/out/plain" "$DIR/out/target"
 stdout_full "a dry run" run --model "$TINY" --tasks "$DIR/tasks" --threads 1 --dry-run -q --set split.train_wordings=1 \
-    --set split.test_wordings=1
+    --set split.test_wordings=1 --set generate.max_new=6
 
 # ---- descriptors that are closed, and readers that die
 

@@ -11,7 +11,10 @@
 
 #include "align/rewards.h"
 #include "base/mem.h"
+#include "base/rng.h"
+#include "base/str.h"
 #include "recipe/fields.h"
+#include "recipe/number.h"
 
 static char path[] = "/tmp/chorus-recipe-XXXXXX";
 
@@ -127,11 +130,11 @@ static void an_arm_s_own_values_go_before_the_recipe_s(void **state CH_UNUSED)
 
 static void an_unknown_key_is_named_with_its_line_and_the_nearest_one(void **state CH_UNUSED)
 {
-    REFUSED("model: m\nsede: 3\ndata: {tasks: t}\n", "line 2", "sede", "did you mean seed?");
+    REFUSED("model: m\nsede: 3\ndata: {tasks: t}\n", "line 2", "sede", "did you mean `seed`?");
     REFUSED("model: m\ndata:\n  tasks: t\ntrain:\n  batch: 4\n  stpes: 3\n", "line 6", "stpes",
-            "did you mean steps?");
+            "did you mean `steps`?");
     REFUSED("model: m\ndata: {tasks: t}\narms:\n  - name: a\n    objectiv: sft\n", "line 5",
-            "objectiv", "did you mean objective?");
+            "objectiv", "did you mean `objective`?");
     REFUSED("model: m\ndata: {tasks: t}\nsteps: 3\n", "line 3", "steps");
 }
 
@@ -178,6 +181,140 @@ static void set_knows_the_same_keys(void **state CH_UNUSED)
     ch_recipe_release(&r);
 }
 
+/* A text of pieces that YAML, or a reader in haste, could take for something else. */
+static char *odd_text(ch_rng *r, size_t most)
+{
+    static const char *const pieces[] = {
+        " ",      "  ",     "#",      ": ",     "- ",         "\"",     "'",      "\\",
+        "\\n",    "{",      "}",      "[",      "]",          ",",      "&a",     "*a",
+        "!x",     "|",      ">",      "%",      "@",          "`",      "?",      "~",
+        "null",   "true",   "1e3",    "0x1f",   "2024-01-01", ".inf",   "<<",     "---",
+        "...",    "\u00e9", "\u2028", "\u2029", "\ufeff",     "\ufffe", "\uffff", "\U0001F600",
+        "\u00a0", "word",   "/",      "=",      "\u202e",     "\u0301",
+    };
+    ch_str b = {0};
+    for (size_t n = 1 + (size_t)ch_random_below(r, (int64_t)most); n > 0; n--)
+        ch_str_add(&b, pieces[ch_random_below(r, (int64_t)(sizeof pieces / sizeof *pieces))]);
+    return ch_str_take(&b);
+}
+
+static void a_text_is_read_back_as_it_was_or_refused(void **state CH_UNUSED)
+{
+    ch_rng rng = {.seed = 7, .stream = 3};
+    int64_t kept = 0;
+    for (int i = 0; i < 400; i++) {
+        ch_recipe a, b;
+        ch_err e = {0};
+        char *model = odd_text(&rng, 12), *tasks = odd_text(&rng, 200), *title = odd_text(&rng, 8);
+        ch_recipe_init(&a);
+        int set = ch_recipe_set(&a, "model", model, "t", &e) == CH_OK &&
+                  ch_recipe_set(&a, "data.tasks", tasks, "t", &e) == CH_OK;
+        ch_recipe_add_arm(&a, "x", title, "sft", "base", 1);
+        if (set && ch_recipe_finish(&a, "t", &e) == CH_OK) {
+            char *text = ch_recipe_text(&a);
+            if (read_text(&b, text, &e) != CH_OK)
+                fail_msg("%s\n%s", e.msg, text);
+            assert_string_equal(b.model, model);
+            assert_string_equal(b.data.tasks, tasks);
+            assert_string_equal(b.arms[1].title, title);
+            char *again = ch_recipe_text(&b);
+            assert_string_equal(text, again);
+            free(text);
+            free(again);
+            ch_recipe_release(&b);
+            kept++;
+        }
+        ch_recipe_release(&a);
+        free(model);
+        free(tasks);
+        free(title);
+    }
+    assert_true(kept > 300);
+}
+
+static void a_text_that_cannot_be_kept_is_refused(void **state CH_UNUSED)
+{
+    static const char *const bad[] = {"a\nb",     "a\tb",         "\x1b[31m",
+                                      "a\x7f",    "\xc2\x85",     "a\xff",
+                                      "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80"};
+    ch_recipe r;
+    ch_recipe_init(&r);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ch_err e = {0};
+        assert_int_equal(ch_recipe_set(&r, "model", bad[i], "t", &e), CH_EUSER);
+        assert_non_null(strstr(e.msg, "t: model"));
+    }
+    ch_err e = {0};
+    char *longest = ch_new(5001, 1);
+    memset(longest, 'x', 5000);
+    assert_int_equal(ch_recipe_set(&r, "model", longest, "t", &e), CH_EUSER);
+    free(longest);
+    ch_recipe_release(&r);
+}
+
+static void numbers_are_read_strictly_and_written_so_that_they_are_the_same(void **state CH_UNUSED)
+{
+    static const char *const whole[] = {"0", "7", "-7", "9007199254740992"},
+                             *const no[] = {"",
+                                            "+1",
+                                            " 1",
+                                            "1 ",
+                                            "1e3",
+                                            "0x10",
+                                            "01",
+                                            "1.0",
+                                            "nan",
+                                            "inf",
+                                            "1_0",
+                                            "--1",
+                                            "-",
+                                            "1a",
+                                            "9007199254740993",
+                                            "99999999999999999999"},
+                             *const real[] = {"0",  "1",    "-1",   "0.5",   ".5",
+                                              "5.", "5e-5", "1E+3", "1e-400"},
+                             *const not [] = {"",      "+1",    " 1",    "1 ", "0x1p3", "nan",
+                                              "inf",   "1,5",   "1e",    ".",  "e5",    "-",
+                                              "1e999", "1.2.3", "1e5.5", "1f"};
+    int64_t n;
+    double v;
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+        assert_int_equal(ch_number_int(whole[i], &n), 1);
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+        assert_int_equal(ch_number_int(no[i], &n), 0);
+    for (size_t i = 0; i < sizeof real / sizeof *real; i++)
+        assert_int_equal(ch_number_read(real[i], &v), 1);
+    for (size_t i = 0; i < sizeof not / sizeof *not ; i++)
+        assert_int_equal(ch_number_read(not [i], &v), 0);
+    ch_rng rng = {.seed = 1};
+    for (int i = 0; i < 5000; i++) {
+        double x = ldexp(ch_random_unit(&rng) - 0.5, (int)ch_random_below(&rng, 200) - 100), back;
+        char *text = ch_number_text(x);
+        assert_int_equal(ch_number_read(text, &back), 1);
+        assert_memory_equal(&x, &back, sizeof x);
+        free(text);
+    }
+}
+
+static void a_training_alone_trains_on_everything(void **state CH_UNUSED)
+{
+    ch_recipe r;
+    ch_err e = {0};
+    ch_recipe_init(&r);
+    assert_int_equal(ch_recipe_set(&r, "model", "m", "t", &e), CH_OK);
+    assert_int_equal(ch_recipe_set(&r, "data.tasks", "t", "t", &e), CH_OK);
+    assert_int_equal(ch_recipe_set(&r, "split.dev_inputs", "2", "t", &e), CH_OK);
+    assert_int_equal(ch_recipe_train_only(&r, "sft", 1, "train", &e), CH_OK);
+    assert_int_equal(r.split.by, CH_SPLIT_NONE);
+    assert_int_equal(r.n_arms, 2);
+    ch_recipe_release(&r);
+    ch_recipe_init(&r);
+    assert_int_equal(ch_recipe_set(&r, "split.test_inputs", "2", "t", &e), CH_OK);
+    assert_int_equal(ch_recipe_train_only(&r, "sft", 1, "train", &e), CH_EUSER);
+    assert_non_null(strstr(e.msg, "tests nothing"));
+    ch_recipe_release(&r);
+}
+
 static void identity_changes_with_data_and_not_with_measuring(void **state CH_UNUSED)
 {
     ch_recipe r;
@@ -206,6 +343,10 @@ int main(void)
         cmocka_unit_test(a_wrong_value_is_named_with_what_is_possible),
         cmocka_unit_test(what_is_missing_or_does_not_fit_is_refused),
         cmocka_unit_test(set_knows_the_same_keys),
+        cmocka_unit_test(a_text_is_read_back_as_it_was_or_refused),
+        cmocka_unit_test(a_text_that_cannot_be_kept_is_refused),
+        cmocka_unit_test(numbers_are_read_strictly_and_written_so_that_they_are_the_same),
+        cmocka_unit_test(a_training_alone_trains_on_everything),
         cmocka_unit_test(identity_changes_with_data_and_not_with_measuring),
     };
     int fd = mkstemp(path);

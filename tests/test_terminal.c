@@ -36,7 +36,7 @@ static const char rows[] =
     "{\"id\": \"4\", \"input\": \"four\", \"output\": [\"b\"]}]}";
 
 static const char *program;
-static char *dir, *model, *task;
+static char *dir, *model, *task, *named; /* task: hostile texts; named: and a hostile name */
 
 static void go(const char *const *args)
 {
@@ -132,12 +132,16 @@ static void texts_and_names_that_do(void **state)
     (void)state;
     TAME(0, "measure", "--model", model, "--tasks", task, "--max-new", "4", "--threads", "1");
     TAME(0, "measure", "--model", model, "--tasks", task, "--max-new", "4", "--json");
-    TAME(0, "show-batch", "--model", model, "--tasks", task);
-    TAME(0, "show-batch", "--model", model, "--tasks", task, "--json");
+    TAME(2, "measure", "--model", model, "--tasks", named);
+    TAME(2, "measure", "--model", model, "--tasks", dir);
+    TAME(0, "show-batch", "--model", model, "--tasks", task, "--set", "align.reward=reference");
+    TAME(0, "show-batch", "--model", model, "--tasks", task, "--json", "--set",
+         "align.reward=reference");
     TAME(0, "generate", "--model", model, "--max-new", "4", HOSTILE_TEXT, "b");
     TAME(0, "generate", "--model", model, "--max-new", "4", "--json", HOSTILE_TEXT, "b");
     TAME(0, "run", "--model", model, "--tasks", task, "--dry-run", "--set",
-         "split.train_wordings=1", "--set", "split.test_wordings=2");
+         "align.reward=reference", "--set", "split.train_wordings=1", "--set",
+         "split.test_wordings=2");
     TAME(0, "run", "--help");
 }
 
@@ -169,15 +173,18 @@ int main(void)
     setenv("TERM", "xterm", 1);
     dir = scratch_dir();
     model = source_path("tests/data/tiny/tiny.gguf");
-    task = ch_fmt("%s/%s.json", dir,
-                  "x\x1b[2J\xC2\x9b"
-                  "2J\r");
-    if (ch_file_write(task, rows, sizeof rows - 1, &e) != CH_OK) {
+    task = ch_path(dir, "x.json");
+    named = ch_fmt("%s/%s.json", dir,
+                   "x\x1b[2J\xC2\x9b"
+                   "2J\r");
+    if (ch_file_write(task, rows, sizeof rows - 1, &e) != CH_OK ||
+        ch_file_write(named, rows, sizeof rows - 1, &e) != CH_OK) {
         fprintf(stderr, "%s\n", e.msg);
         return 1;
     }
     int bad = cmocka_run_group_tests_name("terminal", tests, NULL, NULL);
     free(task);
+    free(named);
     free(model);
     scratch_remove(dir);
     return bad;

@@ -60,7 +60,34 @@ typedef struct {
     int64_t n_prompts, cap_prompts;
     ch_candidate *cand; /* 1 + samples a prompt, in prompt order */
     int64_t n, cap;
+    int64_t n_dropped; /* prompts that do not fit */
 } plan;
+
+/* The prompt, when it fits together with the longest answer into both the context and max_len: what
+ * is longer could not be trained on. *fits 0: left out. */
+static ch_code make_prompt(ch_seq *seq, int *fits, const ch_model *m, const char *user,
+                           const ch_align_opts *o, const char *row, ch_err *e)
+{
+    int64_t ctx = ch_model_dims(m)->n_ctx,
+            most = o->max_len > 0 && o->max_len < ctx ? o->max_len : ctx;
+    ch_err why = {0};
+    ch_code c = ch_seq_make(seq, m, user, NULL, 0, row, &why);
+    *fits = c == CH_OK && seq->n + o->max_new <= most;
+    if (*fits)
+        return CH_OK;
+    if (c != CH_OK)
+        return c == CH_ELONG && o->drop_overlong ? CH_OK : ch_fail(e, c, "%s", why.msg);
+    if (!o->drop_overlong)
+        c = ch_fail(
+            e, CH_EUSER,
+            "%s: the prompt has %lld tokens and a candidate may have %lld, at most %lld fit (%s); "
+            "shorten it, lower align.max_new%s, or set data.overlong to drop",
+            row, (long long)seq->n, (long long)o->max_new, (long long)most,
+            most < ctx ? "data.max_len" : "the model's context",
+            most < ctx ? ", raise data.max_len" : "");
+    ch_seq_release(seq);
+    return c;
+}
 
 static ch_code plan_prompt(plan *p, const ch_model *m, const ch_split *s, combo at, int64_t wording,
                            const ch_align_opts *o, ch_err *e)
@@ -69,10 +96,15 @@ static ch_code plan_prompt(plan *p, const ch_model *m, const ch_split *s, combo 
     char *user = ch_prompt_text(ch_task_wording(t, wording), t->items[at.item].input);
     char *row = ch_row_name(s, at.task, at.item, wording);
     ch_seq seq = {0};
-    ch_code c = ch_seq_make(&seq, m, user, NULL, o->max_len, row, e);
+    int fits;
+    ch_code c = make_prompt(&seq, &fits, m, user, o, row, e);
     free(user);
     free(row);
     CH_TRY(c);
+    if (!fits) {
+        p->n_dropped++;
+        return CH_OK;
+    }
     *CH_PUSH(p->prompts, p->n_prompts, p->cap_prompts) = seq;
     for (int64_t k = 0; k <= o->samples; k++)
         *CH_PUSH(p->cand, p->n, p->cap) = (ch_candidate){.task = at.task,
@@ -137,26 +169,64 @@ static ch_code answer_all(plan *p, ch_model *m, const ch_align_opts *o, ch_err *
     return c;
 }
 
-ch_code ch_candidates_make(ch_candidates *c, ch_model *m, const ch_split *s, const ch_align_opts *o,
-                           ch_err *e)
+static ch_code check_opts(const ch_align_opts *o, ch_err *e)
 {
-    *c = (ch_candidates){0};
     if (o->samples < 0 || o->max_new < 1 || (o->samples > 0 && !(o->temperature > 0)))
         return ch_fail(e, CH_EUSER,
                        "candidates: samples %lld, temperature %g, max_new %lld; wanted samples >= "
                        "0, max_new >= 1, and a temperature above 0 when answers are sampled",
                        (long long)o->samples, o->temperature, (long long)o->max_new);
+    return CH_OK;
+}
+
+static ch_code plan_some(plan *p, const ch_model *m, const ch_split *s, const ch_align_opts *o,
+                         ch_err *e)
+{
+    CH_TRY(check_opts(o, e));
+    CH_TRY(plan_all(p, m, s, o, e));
+    if (p->n)
+        return CH_OK;
+    return p->n_dropped
+               ? ch_fail(e, CH_EEMPTY,
+                         "candidates: none of %lld prompts fits with its answer; shorten them, or "
+                         "lower align.max_new",
+                         (long long)p->n_dropped)
+               : ch_fail(e, CH_EEMPTY,
+                         "candidates: no task has both training inputs and training wordings; "
+                         "there is nothing to answer");
+}
+
+static void release_prompts(plan *p)
+{
+    for (int64_t i = 0; i < p->n_prompts; i++)
+        ch_seq_release(&p->prompts[i]);
+    free(p->prompts);
+}
+
+ch_code ch_candidates_check(int64_t *n, int64_t *n_dropped, const ch_model *m, const ch_split *s,
+                            const ch_align_opts *o, ch_err *e)
+{
     plan p = {0};
-    ch_code code = plan_all(&p, m, s, o, e);
-    if (code == CH_OK && p.n == 0)
-        code = ch_fail(e, CH_EEMPTY,
-                       "candidates: no task has both training inputs and training wordings; there "
-                       "is nothing to answer");
+    ch_code c = plan_some(&p, m, s, o, e);
+    *n = p.n;
+    *n_dropped = p.n_dropped;
+    release_prompts(&p);
+    free(p.cand);
+    return c;
+}
+
+ch_code ch_candidates_make(ch_candidates *c, ch_model *m, const ch_split *s, const ch_align_opts *o,
+                           ch_err *e)
+{
+    *c = (ch_candidates){0};
+    plan p = {0};
+    ch_code code = plan_some(&p, m, s, o, e);
+    if (code == CH_OK && p.n_dropped)
+        ch_log(CH_WARN, "candidates: %lld prompts do not fit with their answers and are left out",
+               (long long)p.n_dropped);
     if (code == CH_OK)
         code = answer_all(&p, m, o, e);
-    for (int64_t i = 0; i < p.n_prompts; i++)
-        ch_seq_release(&p.prompts[i]);
-    free(p.prompts);
+    release_prompts(&p);
     *c = (ch_candidates){p.cand, p.n};
     if (code != CH_OK)
         ch_candidates_release(c);

@@ -39,6 +39,7 @@ typedef struct {
     int64_t max_bad; /* bad answers a group at most; 0: all */
     uint64_t seed;
     int64_t batch, max_len;
+    int drop_overlong; /* a prompt that does not fit is left out, not refused */
 } ch_align_opts;
 
 /* Fills reward, votes and why of every candidate; all are CH_DISCARD, NAN and "not rewarded yet"
@@ -49,10 +50,13 @@ typedef ch_code ch_reward_fn(ch_candidates *c, ch_model *m, const ch_split *s,
 extern const char ch_why_not_yet[]; /* what why says before any reward */
 
 /* Answers of m under every training wording, in the order task, item, wording, sample. An answer
- * depends on the seed and its own place only. A prompt longer than max_len is an error that names
- * its row. */
+ * depends on the seed and its own place only. A prompt that leaves no room for max_new tokens in
+ * max_len or in the context is an error that names its row, or (drop_overlong) left out. */
 ch_code ch_candidates_make(ch_candidates *c, ch_model *m, const ch_split *s, const ch_align_opts *o,
                            ch_err *e) CH_CHECK_RESULT;
+/* Only the check: *n candidates would be made, *n_dropped prompts left out. */
+ch_code ch_candidates_check(int64_t *n, int64_t *n_dropped, const ch_model *m, const ch_split *s,
+                            const ch_align_opts *o, ch_err *e) CH_CHECK_RESULT;
 void ch_candidates_release(ch_candidates *c);
 
 #endif

@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "data/intern.h"
 
-static char *same_question(const ch_judge_pair *p, int swap)
+char *ch_question_same(const ch_judge_pair *p, int swap)
 {
     char *head = p->question ? ch_fmt("Question:\n%s\n\n", p->question) : ch_dup("");
     const ch_slot slots[] = {
@@ -28,7 +28,7 @@ ch_code ch_judge_ask(ch_model *judge, const ch_judge_pair *p, int64_t n, unsigne
     char **q = ch_new((size_t)(2 * n) + 1, sizeof *q);
     double *vote = ch_new((size_t)(2 * n) + 1, sizeof *vote);
     for (int64_t i = 0; i < 2 * n; i++)
-        q[i] = same_question(&p[i / 2], (int)(i % 2));
+        q[i] = ch_question_same(&p[i / 2], (int)(i % 2));
     ch_gen_opts g = {.what = "judge"};
     ch_code c = CH_OK;
     if (n)

@@ -18,5 +18,7 @@ ch_code ch_judge_same(ch_model *judge, const ch_judge_pair *p, int64_t n, unsign
  * a question was longer than the context. */
 ch_code ch_judge_ask(ch_model *judge, const ch_judge_pair *p, int64_t n, unsigned char *same,
                      double *margin, ch_err *e) CH_CHECK_RESULT;
+/* The question as it is asked, with swap the other way round. New string. */
+char *ch_question_same(const ch_judge_pair *p, int swap);
 
 #endif

@@ -96,6 +96,25 @@ ch_code ch_paraphrase(ch_wordings *w, ch_model *m, const ch_task *task, int64_t 
     return c;
 }
 
+ch_code ch_paraphrase_check(const ch_model *m, const ch_task *task, int64_t n,
+                            const char *template_text, int64_t max_new, ch_err *e)
+{
+    int64_t ctx = ch_model_dims(m)->n_ctx;
+    char *text = paraphrase_prompt(task, n, template_text ? template_text : ch_prompt_paraphrase);
+    ch_seq prompt = {0};
+    ch_code c = ch_seq_make(&prompt, m, text, NULL, 0, task->name, e);
+    free(text);
+    if (c == CH_OK && prompt.n + max_new > ctx)
+        c = ch_fail(
+            e, CH_EUSER,
+            "%s: the prompt that asks for wordings has %lld tokens and the list may have "
+            "%lld, the model's context holds %lld; lower paraphrase.max_new, or use a model "
+            "with a longer one",
+            task->name, (long long)prompt.n, (long long)max_new, (long long)ctx);
+    ch_seq_release(&prompt);
+    return c == CH_OK && !template_text ? ch_reword_check(m, task, e) : c;
+}
+
 void ch_wordings_release(ch_wordings *w)
 {
     for (int64_t i = 0; i < w->n; i++)

@@ -12,5 +12,9 @@
  * "more than asked for". */
 ch_code ch_paraphrase(ch_wordings *w, ch_model *m, const ch_task *task, int64_t n,
                       const char *template_text, int64_t max_new, ch_err *e) CH_CHECK_RESULT;
+/* Only the check, before anything is asked: the prompts that it makes and what may be written to
+ * them fit into the context. Error: names the task. */
+ch_code ch_paraphrase_check(const ch_model *m, const ch_task *task, int64_t n,
+                            const char *template_text, int64_t max_new, ch_err *e) CH_CHECK_RESULT;
 
 #endif

@@ -60,7 +60,7 @@ static char *gold_lines(const ch_instance *item)
 
 /* The task's own instruction is shown under whatever wording the answer was given, so that equal
  * answers get equal rewards and are asked about once. */
-static char *question_about(const ch_candidate *c, const ch_split *s, const char *template_text)
+char *ch_question_about(const ch_candidate *c, const ch_split *s, const char *template_text)
 {
     const ch_task *t = s->list[c->task].task;
     const ch_instance *item = &t->items[c->item];
@@ -88,7 +88,7 @@ static ch_code ask_about(const ch_candidates *c, const int64_t *who, int64_t n, 
 {
     char **q = ch_new((size_t)n + 1, sizeof *q);
     for (int64_t i = 0; i < n; i++)
-        q[i] = question_about(&c->list[who[i]], s, template_text);
+        q[i] = ch_question_about(&c->list[who[i]], s, template_text);
     ch_code code = ch_ask(m, (const char *const *)q, n, yes, no, g, vote, e);
     for (int64_t i = 0; i < n; i++)
         free(q[i]);

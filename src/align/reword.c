@@ -54,6 +54,11 @@ static ch_code make_prompts(prompts *p, const ch_model *m, const ch_task *task, 
     CH_TRY(ch_tokenize(m, task->instruction, &ids, &len, e));
     free(ids);
     p->max_new = 2 * len + 32;
+    if (p->max_new >= ch_model_dims(m)->n_ctx)
+        return ch_fail(e, CH_EUSER,
+                       "%s: another wording of its instruction may have %lld tokens, the model's "
+                       "context holds %lld; use a model with a longer one",
+                       task->name, (long long)p->max_new, (long long)ch_model_dims(m)->n_ctx);
     for (int64_t i = 0; i < N_REQUESTS; i++) {
         const ch_slot slot = {"{instruction}", task->instruction};
         char *text = ch_fill(requests[i], &slot, 1);
@@ -63,6 +68,15 @@ static ch_code make_prompts(prompts *p, const ch_model *m, const ch_task *task, 
         CH_TRY(c);
     }
     return CH_OK;
+}
+
+ch_code ch_reword_check(const ch_model *m, const ch_task *task, ch_err *e)
+{
+    prompts p = {0};
+    ch_code c = make_prompts(&p, m, task, e);
+    for (int64_t i = 0; i < N_REQUESTS; i++)
+        ch_seq_release(&p.seq[i]);
+    return c;
 }
 
 static void append(ch_wordings *w, const ch_answer *a, int64_t n)

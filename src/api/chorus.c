@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "generate/generate.h"
 #include "recipe/fields.h"
+#include "recipe/number.h"
 #include "report/found.h"
 #include "report/measured.h"
 #include "run/run.h"
@@ -359,8 +360,10 @@ void chorus_train_defaults(chorus_train_opts *o)
 static ch_code train_recipe(ch_recipe *r, const char *gguf, const char *tasks, const char *out,
                             const chorus_train_opts *o, ch_err *e)
 {
-    char lr[40];
-    snprintf(lr, sizeof lr, "%.17g", o->lr);
+    char *lr = ch_number_text(o->lr);
+    ch_code c = set_text(r, "train.lr", lr, e);
+    free(lr);
+    CH_TRY(c);
     CH_TRY(set_text(r, "model", gguf, e));
     CH_TRY(set_text(r, "data.tasks", tasks, e));
     CH_TRY(set_text(r, "run", out, e));
@@ -368,13 +371,10 @@ static ch_code train_recipe(ch_recipe *r, const char *gguf, const char *tasks, c
     CH_TRY(set_int(r, "train.steps", o->steps, e));
     CH_TRY(set_int(r, "train.batch", o->batch, e));
     CH_TRY(set_text(r, "train.sampling", o->sampling, e));
-    CH_TRY(set_text(r, "train.lr", lr, e));
     CH_TRY(set_text(r, "save", o->save, e));
     CH_TRY(set_int(r, "seed", (int64_t)o->seed, e));
     CH_TRY(set_device(r, &o->device, e));
-    ch_recipe_add_arm(r, "base", "base model", "none", "base", 0);
-    ch_recipe_add_arm(r, o->objective, o->objective, o->objective, "base", !o->plain);
-    return ch_recipe_finish(r, "chorus_train", e);
+    return ch_recipe_train_only(r, o->objective, !o->plain, "chorus_train", e);
 }
 
 typedef struct {

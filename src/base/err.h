@@ -8,7 +8,9 @@
 /* Records code and sentence in e unless e already holds a failure (e may be NULL); returns code. The
  * sentence may hold any bytes of file names and texts: it is kept as one line in its shown form
  * (base/shown.h). Where it is too long, long words lose their middle, and then it its end, to
- * "...". */
+ * "...". A sentence says, in this order: where (the file and its line, the option, the row), what was
+ * found, what is wanted, and where it helps a hint: "t.json, line 3: `output` is a number, a text is
+ * wanted; put the number in quotes". */
 ch_code ch_fail(ch_err *e, ch_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

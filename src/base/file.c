@@ -65,7 +65,10 @@ ch_code ch_fd_read(int fd, const char *path, void *buf, size_t n, size_t *got, c
 static ch_code read_all(int fd, const char *path, char **text, size_t *n, ch_err *e)
 {
     struct stat st;
-    size_t known = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? (size_t)st.st_size : 0;
+    int told = fstat(fd, &st) == 0;
+    if (told && (S_ISBLK(st.st_mode) || (S_ISCHR(st.st_mode) && !isatty(fd)))) /* may never end */
+        return ch_fail(e, CH_EUSER, "%s: is a device, a file is wanted", path);
+    size_t known = told && S_ISREG(st.st_mode) ? (size_t)st.st_size : 0;
     size_t cap = known + 4096, got = 1;
     *n = 0;
     *text = ch_new(cap + 1, 1);
@@ -86,7 +89,7 @@ static ch_code read_all(int fd, const char *path, char **text, size_t *n, ch_err
 ch_code ch_file_read(const char *path, char **text, size_t *n, ch_err *e)
 {
     int fd;
-    size_t used;
+    size_t used = 0;
     *text = NULL;
     CH_TRY(ch_fd_open(&fd, path, e));
     ch_code c = read_all(fd, path, text, &used, e);

@@ -263,9 +263,9 @@ static ch_code try_place(const ch_out *o, int own, ch_err *e)
     int fd = open_tmp(o->tmp);
     if (fd < 0)
         return cannot(o, errno, e);
-    close(fd);
+    int bad = close(fd) && errno != EINTR, why = errno;
     unlink(o->tmp);
-    return CH_OK;
+    return bad ? cannot(o, why, e) : CH_OK;
 }
 
 ch_code ch_out_check(const char *path, const char *const *inputs, ch_err *e)

@@ -124,6 +124,9 @@ int ch_edit_distance(const char *a, const char *b)
 const char *ch_nearest(const char *word, const char *const *list)
 {
     const char *best = NULL;
+    enum { LONGEST = 64 };
+    if (strlen(word) > LONGEST)
+        return NULL;
     int best_d = (int)strlen(word) / 2 + 1;
     for (; *list; list++) {
         int d = ch_edit_distance(word, *list);

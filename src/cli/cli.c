@@ -9,15 +9,14 @@
 #include "base/mem.h"
 #include "cli/screen.h"
 
-
 const ch_opt ch_global_opts[] = {
     CH_OPT_FIELD("threads", "N", "threads"),
     CH_OPT_FIELD("precision", "P", "precision"),
     CH_OPT_FIELD("isa", "I", "isa"),
-    {"quiet", 'q', CH_O_FLAG, NULL, NULL, NULL, "only warnings on stderr"},
-    {"verbose", 'v', CH_O_FLAG, NULL, NULL, NULL, "more on stderr"},
-    {"help", 'h', CH_O_FLAG, NULL, NULL, NULL, "this text"},
-    {"version", 0, CH_O_FLAG, NULL, NULL, NULL, "the version"},
+    {"quiet", 'q', CH_O_FLAG, NULL, NULL, NULL, "only warnings on stderr", 0, 0},
+    {"verbose", 'v', CH_O_FLAG, NULL, NULL, NULL, "more on stderr", 0, 0},
+    {"help", 'h', CH_O_FLAG, NULL, NULL, NULL, "this text", 0, 0},
+    {"version", 0, CH_O_FLAG, NULL, NULL, NULL, "the version", 0, 0},
     CH_OPT_END,
 };
 
@@ -47,10 +46,14 @@ ch_code ch_print_report(const ch_report_data *d, int json, ch_err *e)
     return CH_OK;
 }
 
+void ch_say_device(const ch_device *d)
+{
+    ch_log(CH_INFO, "computes in %s", ch_device_text(d));
+}
+
 ch_code ch_open_model(const ch_recipe *r, ch_device **d, ch_model **m, ch_err *e)
 {
     CH_TRY(ch_device_open(d, (ch_precision)r->precision, (ch_isa)r->isa, (int)r->threads, e));
-    ch_log(CH_INFO, "computes in %s", ch_device_text(*d));
     ch_code c = ch_model_load(m, r->model, *d, e);
     if (c != CH_OK)
         ch_device_close(*d);

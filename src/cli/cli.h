@@ -21,6 +21,7 @@ typedef struct {
     const char
         *field; /* a key of the recipe that it sets: default and help are that key's; else NULL */
     const char *help; /* NULL with field */
+    double low, high; /* bounds of INT and REAL */
 } ch_opt;
 
 typedef struct ch_args ch_args;
@@ -49,6 +50,7 @@ struct ch_args {
     const char **args;
     int n_args;
     int help, version;
+    int help_recipe; /* with help: of a recipe's keys */
 };
 
 /* argv[0] is the program, argv[1] one of a->commands. Error (CH_EUSER): a sentence with "did you mean".
@@ -69,14 +71,17 @@ ch_code ch_args_recipe(const ch_args *a, ch_recipe *r, ch_err *e) CH_CHECK_RESUL
 /* Error when one of these options (NULL-terminated) was not given. */
 ch_code ch_args_need(const ch_args *a, const char *const *names, ch_err *e) CH_CHECK_RESULT;
 
-void ch_print_help(FILE *f, const ch_args *a); /* of a command, or of the program */
+/* What a->help asks for: of the program, of a command, or every key of a recipe. */
+void ch_print_help(FILE *f, const ch_args *a);
 
 /* 0 done, 1 failed at run time, 2 bad input or a full disk, 130 interrupted. */
 int ch_exit_code(ch_code c);
 
 /* The terminal table, or results as JSON, on stdout. */
 ch_code ch_print_report(const ch_report_data *d, int json, ch_err *e) CH_CHECK_RESULT;
-/* Device and model of --model (or r->model) as r says. */
+/* Device and model of --model (or r->model) as r says; what computes is told with ch_say_device,
+ * once nothing is left to refuse. */
+void ch_say_device(const ch_device *d);
 ch_code ch_open_model(const ch_recipe *r, ch_device **d, ch_model **m, ch_err *e) CH_CHECK_RESULT;
 
 ch_code ch_cmd_run(const ch_args *a, ch_err *e);
@@ -94,20 +99,21 @@ extern const ch_opt ch_opts_run[], ch_opts_measure[], ch_opts_train[], ch_opts_g
 /* One row of an option table: a key of the recipe under its own option name. */
 #define CH_OPT_FIELD(name, value, field)                                                           \
     {                                                                                              \
-        name, 0, CH_O_TEXT, value, NULL, field, NULL                                               \
+        name, 0, CH_O_TEXT, value, NULL, field, NULL, 0, 0                                         \
     }
 #define CH_OPT_SET                                                                                 \
     {                                                                                              \
         "set", 0, CH_O_MANY, "KEY=VALUE", NULL, NULL,                                              \
-            "any key of the recipe, such as train.lr=5e-5; may be repeated"                        \
+            "any key of the recipe (chorus help recipe), such as train.lr=5e-5; may be repeated",  \
+            0, 0                                                                                   \
     }
 #define CH_OPT_JSON                                                                                \
     {                                                                                              \
-        "json", 0, CH_O_FLAG, NULL, NULL, NULL, "JSON on stdout"                                   \
+        "json", 0, CH_O_FLAG, NULL, NULL, NULL, "JSON on stdout", 0, 0                             \
     }
 #define CH_OPT_END                                                                                 \
     {                                                                                              \
-        NULL, 0, CH_O_FLAG, NULL, NULL, NULL, NULL                                                 \
+        NULL, 0, CH_O_FLAG, NULL, NULL, NULL, NULL, 0, 0                                           \
     }
 
 #endif

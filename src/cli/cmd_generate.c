@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,19 +9,21 @@
 #include "base/rng.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "data/text_file.h"
 #include "generate/generate.h"
 
 const ch_opt ch_opts_generate[] = {
     CH_OPT_FIELD("model", "FILE", "model"),
     CH_OPT_FIELD("max-new", "N", "generate.max_new"),
     CH_OPT_FIELD("batch", "N", "generate.batch"),
-    {"temperature", 't', CH_O_REAL, "X", "0", NULL, "0: the most probable token each time"},
-    {"top-k", 0, CH_O_INT, "N", "0", NULL, "sample among the N most probable tokens; 0: off"},
+    {"temperature", 't', CH_O_REAL, "X", "0", NULL, "0: the most probable token each time", 0, 100},
+    {"top-k", 0, CH_O_INT, "N", "0", NULL, "sample among the N most probable tokens; 0: off", 0,
+     1e6},
     {"top-p", 0, CH_O_REAL, "X", "1", NULL,
-     "sample among tokens that make up this probability; 1: off"},
+     "sample among tokens that make up this probability; 1: off", 1e-6, 1},
     {"labels", 0, CH_O_TEXT, "A,B,...", NULL, NULL,
-     "answer with the one of these that is the most probable as a whole"},
-    {"samples", 'n', CH_O_INT, "N", "1", NULL, "answers to each prompt"},
+     "answer with the one of these that is the most probable as a whole", 0, 0},
+    {"samples", 'n', CH_O_INT, "N", "1", NULL, "answers to each prompt", 1, 10000},
     CH_OPT_FIELD("seed", "N", "seed"),
     CH_OPT_JSON,
     CH_OPT_END,
@@ -64,11 +67,18 @@ static ch_code add_line(texts *t, const char *line, int64_t row, ch_err *e)
 
 static ch_code read_stdin(texts *t, ch_err *e)
 {
+    static const char bom[] = "\xEF\xBB\xBF";
     char *line = NULL;
     size_t size = 0;
+    ssize_t n;
     ch_code c = CH_OK;
-    for (int64_t row = 1; c == CH_OK && getline(&line, &size, stdin) >= 0; row++)
-        c = add_line(t, line, row, e);
+    for (int64_t row = 1; c == CH_OK && (n = getline(&line, &size, stdin)) >= 0; row++) {
+        c = ch_text_check(line, (size_t)n, "stdin", row, e);
+        if (c == CH_OK)
+            c = add_line(t, row == 1 && !strncmp(line, bom, 3) ? line + 3 : line, row, e);
+    }
+    if (c == CH_OK && ferror(stdin))
+        c = ch_fail(e, CH_EIO, "stdin: reading failed: %s", strerror(errno));
     free(line);
     return c;
 }
@@ -99,7 +109,7 @@ static ch_code read_labels(texts *t, const char *list, ch_err *e)
         if (!label[0]) {
             free(label);
             return ch_fail(e, CH_EUSER,
-                           "chorus generate: --labels \"%s\" has an empty label; texts between "
+                           "generate: --labels \"%s\" has an empty label; texts between "
                            "commas are wanted",
                            list);
         }
@@ -118,9 +128,26 @@ static void print_choice(const char *prompt, const char *label, const ch_chosen 
     ch_answer_release(&whole);
 }
 
+/* Every prompt with every label, before one is scored. */
+static ch_code check_choices(const ch_model *m, const texts *t, const texts *labels, ch_err *e)
+{
+    char row[32];
+    for (int64_t i = 0; i < t->n; i++) {
+        snprintf(row, sizeof row, "prompt %lld", (long long)i + 1);
+        for (int64_t k = 0; k < labels->n; k++) {
+            ch_seq s = {0};
+            CH_TRY(ch_seq_make(&s, m, t->list[i], labels->list[k], 0, row, e));
+            ch_seq_release(&s);
+        }
+    }
+    return CH_OK;
+}
+
 static ch_code choose(const ch_args *a, const ch_recipe *r, ch_model *m, const texts *t,
                       const texts *labels, ch_err *e)
 {
+    CH_TRY(check_choices(m, t, labels, e));
+    ch_say_device(ch_model_device(m));
     ch_choice *q = ch_new((size_t)t->n, sizeof *q);
     ch_chosen *y = ch_new((size_t)t->n, sizeof *y);
     for (int64_t i = 0; i < t->n; i++)
@@ -136,55 +163,70 @@ static ch_code choose(const ch_args *a, const ch_recipe *r, ch_model *m, const t
     return c;
 }
 
-static ch_code check_fits(const ch_model *m, const ch_seq *s, int64_t max_new, int64_t row,
-                          ch_err *e)
+static ch_code make_prompt(ch_seq *s, const ch_model *m, const texts *t, int64_t i, int64_t max_new,
+                           ch_err *e)
 {
+    char row[32];
     int64_t ctx = ch_model_dims(m)->n_ctx;
+    snprintf(row, sizeof row, "prompt %lld", (long long)i + 1);
+    CH_TRY(ch_seq_make(s, m, t->list[i], NULL, 0, row, e));
     if (s->n + max_new <= ctx)
         return CH_OK;
-    return ch_fail(
-        e, CH_EUSER,
-        "prompt %lld: %lld tokens and an answer of %lld do not fit into the context of %lld; "
-        "shorten it or lower --max-new",
-        (long long)row, (long long)s->n, (long long)max_new, (long long)ctx);
+    return ch_fail(e, CH_EUSER,
+                   "%s: %lld tokens and an answer of %lld do not fit into the context of %lld; "
+                   "shorten it or lower --max-new",
+                   row, (long long)s->n, (long long)max_new, (long long)ctx);
 }
 
-static ch_code answer(const ch_args *a, const ch_recipe *r, ch_model *m, const texts *t, ch_err *e)
+/* k answers to each prompt. */
+static ch_code write_answers(const ch_args *a, const ch_recipe *r, ch_model *m, const texts *t,
+                             const ch_seq *seqs, int64_t k, ch_err *e)
 {
-    int64_t k = ch_arg_int(a, "samples"), n = t->n * k;
-    ch_seq *seqs = ch_new((size_t)t->n, sizeof *seqs);
+    int64_t n = t->n * k;
     ch_request *q = ch_new((size_t)n, sizeof *q);
     ch_answer *y = ch_new((size_t)n, sizeof *y);
-    ch_code c = CH_OK;
-    for (int64_t i = 0; c == CH_OK && i < t->n; i++) {
-        c = ch_seq_make(&seqs[i], m, t->list[i], NULL, 0, "prompt", e);
-        if (c == CH_OK)
-            c = check_fits(m, &seqs[i], r->generate.max_new, i + 1, e);
-        for (int64_t j = 0; j < k; j++)
-            q[i * k + j] =
-                (ch_request){.ids = seqs[i].ids,
-                             .n = seqs[i].n,
-                             .how = {.temperature = ch_arg_real(a, "temperature"),
-                                     .top_k = ch_arg_int(a, "top-k"),
-                                     .top_p = ch_arg_real(a, "top-p"),
-                                     .seed = (uint64_t)r->seed,
-                                     .stream = ch_stream(CH_USE_ANSWERS, (uint64_t)(i * k + j)),
-                                     .max_new = r->generate.max_new}};
-    }
+    for (int64_t i = 0; i < n; i++)
+        q[i] = (ch_request){.ids = seqs[i / k].ids,
+                            .n = seqs[i / k].n,
+                            .how = {.temperature = ch_arg_real(a, "temperature"),
+                                    .top_k = ch_arg_int(a, "top-k"),
+                                    .top_p = ch_arg_real(a, "top-p"),
+                                    .seed = (uint64_t)r->seed,
+                                    .stream = ch_stream(CH_USE_ANSWERS, (uint64_t)i),
+                                    .max_new = r->generate.max_new}};
     ch_gen_opts how = {
         .batch = r->generate.batch, .max_rows = r->generate.max_rows, .what = "answers"};
-    if (c == CH_OK)
-        c = ch_generate(m, q, n, &how, y, NULL, e);
+    ch_code c = ch_generate(m, q, n, &how, y, NULL, e);
     for (int64_t i = 0; i < n; i++) {
         if (c == CH_OK)
             print_answer(t->list[i / k], &y[i], i % k, ch_arg_given(a, "json"), n > 1);
         ch_answer_release(&y[i]);
     }
+    free(q);
+    free(y);
+    return c;
+}
+
+static ch_code answer(const ch_args *a, const ch_recipe *r, ch_model *m, const texts *t, ch_err *e)
+{
+    enum { MOST = 10000000 };
+    int64_t k = ch_arg_int(a, "samples");
+    if (t->n > MOST / k)
+        return ch_fail(e, CH_EUSER,
+                       "generate: %lld prompts with %lld answers each, at most %d answers are "
+                       "possible; lower --samples",
+                       (long long)t->n, (long long)k, MOST);
+    ch_seq *seqs = ch_new((size_t)t->n, sizeof *seqs);
+    ch_code c = CH_OK;
+    for (int64_t i = 0; c == CH_OK && i < t->n; i++)
+        c = make_prompt(&seqs[i], m, t, i, r->generate.max_new, e);
+    if (c == CH_OK)
+        ch_say_device(ch_model_device(m));
+    if (c == CH_OK)
+        c = write_answers(a, r, m, t, seqs, k, e);
     for (int64_t i = 0; i < t->n; i++)
         ch_seq_release(&seqs[i]);
     free(seqs);
-    free(q);
-    free(y);
     return c;
 }
 
@@ -194,7 +236,7 @@ static ch_code check_labels(const ch_args *a, ch_err *e)
         (ch_arg_real(a, "temperature") <= 0 && ch_arg_int(a, "samples") == 1))
         return CH_OK;
     return ch_fail(e, CH_EUSER,
-                   "chorus generate: --labels takes the most probable label, there is nothing to "
+                   "generate: --labels takes the most probable label, there is nothing to "
                    "sample: --temperature 0 and --samples 1 are wanted with it");
 }
 
@@ -207,10 +249,7 @@ static ch_code generate(const ch_args *a, const ch_recipe *r, texts *t, texts *l
     if (!a->n_args)
         CH_TRY(read_stdin(t, e));
     if (!t->n)
-        return ch_fail(e, CH_EUSER,
-                       "chorus generate: no prompt, neither as an argument nor on stdin");
-    if (ch_arg_int(a, "samples") < 1)
-        return ch_fail(e, CH_EUSER, "chorus generate: --samples is 0, 1 or more is wanted");
+        return ch_fail(e, CH_EUSER, "generate: no prompt, neither as an argument nor on stdin");
     CH_TRY(check_labels(a, e));
     if (ch_arg_given(a, "labels"))
         CH_TRY(read_labels(labels, ch_arg(a, "labels"), e));

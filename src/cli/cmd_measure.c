@@ -1,5 +1,6 @@
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/outputs.h"
 #include "report/measured.h"
 
 const ch_opt ch_opts_measure[] = {
@@ -15,8 +16,8 @@ const ch_opt ch_opts_measure[] = {
     CH_OPT_FIELD("judge", "FILE", "measure.judge"),
     CH_OPT_FIELD("resamples", "N", "measure.resamples"),
     CH_OPT_FIELD("seed", "N", "seed"),
-    {"answers", 0, CH_O_TEXT, "FILE", NULL, NULL, "also write every answer there, as JSONL"},
-    {"html", 0, CH_O_TEXT, "FILE", NULL, NULL, "also write the report there"},
+    {"answers", 0, CH_O_TEXT, "FILE", NULL, NULL, "also write every answer there, as JSONL", 0, 0},
+    {"html", 0, CH_O_TEXT, "FILE", NULL, NULL, "also write the report there", 0, 0},
     CH_OPT_JSON,
     CH_OPT_END,
 };
@@ -26,6 +27,8 @@ static ch_code measure(const ch_args *a, const ch_recipe *r, ch_err *e)
     ch_device *d = NULL;
     ch_model *m = NULL;
     ch_measured *x = NULL;
+    const char *const outs[] = {ch_arg(a, "answers"), ch_arg(a, "html")};
+    CH_TRY(ch_outputs_check(r, outs, 2, e));
     CH_TRY(ch_open_model(r, &d, &m, e));
     ch_code c = ch_measure_model(&x, r, d, m, ch_arg(a, "answers"), e);
     if (c == CH_OK && ch_arg_given(a, "html"))

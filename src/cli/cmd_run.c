@@ -5,6 +5,7 @@
 #include "report/found.h"
 #include "run/dry_run.h"
 #include "run/run.h"
+#include "run/run_dir.h"
 
 const ch_opt ch_opts_run[] = {
     CH_OPT_FIELD("model", "FILE", "model"),
@@ -14,9 +15,10 @@ const ch_opt ch_opts_run[] = {
     CH_OPT_FIELD("run", "DIR", "run"),
     CH_OPT_FIELD("seed", "N", "seed"),
     CH_OPT_SET,
-    {"fresh", 0, CH_O_FLAG, NULL, NULL, NULL, "delete what an older run left in the run directory"},
+    {"fresh", 0, CH_O_FLAG, NULL, NULL, NULL, "delete what an older run left in the run directory",
+     0, 0},
     {"dry-run", 0, CH_O_FLAG, NULL, NULL, NULL,
-     "load and count everything, estimate memory and time, write nothing"},
+     "load and count everything, estimate memory and time, write nothing", 0, 0},
     CH_OPT_JSON,
     CH_OPT_END,
 };
@@ -40,7 +42,9 @@ ch_code ch_cmd_run(const ch_args *a, ch_err *e)
     ch_seen seen = {0};
     ch_run_opts how = {.fresh = ch_arg_given(a, "fresh"), .seen = &seen};
     if (c == CH_OK && ch_arg_given(a, "dry-run")) {
-        c = ch_dry_run(&r, stdout, json, e);
+        c = ch_dir_check(&r, how.fresh, e);
+        if (c == CH_OK)
+            c = ch_dry_run(&r, stdout, json, e);
     } else if (c == CH_OK) {
         c = ch_run(&r, &how, e);
         if (c == CH_OK)

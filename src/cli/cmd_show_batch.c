@@ -15,10 +15,11 @@ const ch_opt ch_opts_show_batch[] = {
     CH_OPT_FIELD("wordings", "FILE", "data.wordings"),
     CH_OPT_FIELD("sampling", "HOW", "train.sampling"),
     CH_OPT_FIELD("seed", "N", "seed"),
-    {"rows", 'n', CH_O_INT, "N", "4", NULL, "rows shown, evenly taken"},
-    {"update", 0, CH_O_INT, "N", NULL, NULL, "the rows that update N draws, from 1, instead"},
+    {"rows", 'n', CH_O_INT, "N", "4", NULL, "rows shown, evenly taken", 1, 1e6},
+    {"update", 0, CH_O_INT, "N", NULL, NULL, "the rows that update N draws, from 1, instead", 1,
+     1e9},
     {"plain", 0, CH_O_FLAG, NULL, NULL, NULL,
-     "rows under the instruction alone, not under its wordings"},
+     "rows under the instruction alone, not under its wordings", 0, 0},
     CH_OPT_SET,
     CH_OPT_JSON,
     CH_OPT_END,
@@ -150,10 +151,17 @@ ch_code ch_cmd_show_batch(const ch_args *a, ch_err *e)
     ch_recipe r;
     ch_state s = {.lock = -1};
     ch_code c = ch_args_recipe(a, &r, e);
+    if (c == CH_OK && !strcmp(r.data.wordings, "paraphrase"))
+        c = ch_fail(
+            e, CH_EUSER,
+            "show-batch: data.wordings is paraphrase, and the wordings are not written yet; "
+            "run chorus paraphrase first and name its file");
     if (c == CH_OK)
         c = ch_state_load(&s, &r, e);
     if (c == CH_OK)
         c = ch_state_split(&s, e);
+    if (c == CH_OK)
+        ch_state_say(&s);
     if (c == CH_OK)
         c = show(a, &s, e);
     ch_state_release(&s);

@@ -9,9 +9,9 @@ const ch_opt ch_opts_train[] = {
     CH_OPT_FIELD("tasks", "PATH", "data.tasks"),
     CH_OPT_FIELD("wordings", "FILE", "data.wordings"),
     {"objective", 0, CH_O_TEXT, "NAME", "sft", NULL,
-     "what is trained for; a wrong name lists the known ones"},
+     "what is trained for; a wrong name lists the known ones", 0, 0},
     {"plain", 0, CH_O_FLAG, NULL, NULL, NULL,
-     "sft: under the instruction alone, not under its wordings"},
+     "sft: under the instruction alone, not under its wordings", 0, 0},
     CH_OPT_FIELD("steps", "N", "train.steps"),
     CH_OPT_FIELD("batch", "N", "train.batch"),
     CH_OPT_FIELD("sampling", "HOW", "train.sampling"),
@@ -19,9 +19,9 @@ const ch_opt ch_opts_train[] = {
     CH_OPT_FIELD("save", "TYPE", "save"),
     CH_OPT_FIELD("seed", "N", "seed"),
     {"out", 'o', CH_O_TEXT, "DIR", NULL, NULL,
-     "directory of the result and of what a stopped training goes on from"},
+     "directory of the result and of what a stopped training goes on from", 0, 0},
     {"fresh", 0, CH_O_FLAG, NULL, NULL, NULL,
-     "delete what an older training left in that directory"},
+     "delete what an older training left in that directory", 0, 0},
     CH_OPT_SET,
     CH_OPT_END,
 };
@@ -35,11 +35,8 @@ ch_code ch_cmd_train(const ch_args *a, ch_err *e)
     ch_code c = ch_args_to_recipe(a, &r, e);
     if (c == CH_OK)
         c = ch_recipe_set(&r, "run", ch_arg(a, "out"), "--out", e);
-    if (c == CH_OK) {
-        ch_recipe_add_arm(&r, "base", "base model", "none", "base", 0);
-        ch_recipe_add_arm(&r, name, name, name, "base", !ch_arg_given(a, "plain"));
-        c = ch_recipe_finish(&r, "chorus train", e);
-    }
+    if (c == CH_OK)
+        c = ch_recipe_train_only(&r, name, !ch_arg_given(a, "plain"), "train", e);
     ch_run_opts how = {.fresh = ch_arg_given(a, "fresh"), .train_only = 1};
     if (c == CH_OK)
         c = ch_run(&r, &how, e);

@@ -22,9 +22,51 @@ static void print_option(FILE *f, const ch_opt *o)
     free(help);
 }
 
+static void print_field(FILE *f, const ch_field *it)
+{
+    fprintf(f, "  %-24s", it->key);
+    if (it->type == CH_F_CHOICE)
+        for (int i = 0; it->choices[i]; i++)
+            fprintf(f, "%s%s", i ? " | " : " ", it->choices[i]);
+    else if (it->type == CH_F_FLAG)
+        fputs(" true | false", f);
+    else if (it->type == CH_F_TEXT)
+        fputs(" TEXT", f);
+    else
+        fprintf(f, " %.12g .. %.12g%s", it->low, it->high, it->type == CH_F_INT ? ", whole" : "");
+    fprintf(f, " [default: %s]\n  %-24s %s\n", it->def[0] ? it->def : "empty", "", it->help);
+}
+
+/* Every key, from the tables that the reader of recipes walks. */
+static void print_recipe(FILE *f)
+{
+    const char *section = "";
+    fputs("A recipe is a YAML file. Every key that it can have, with what is possible, the default "
+          "and the meaning:\n\n",
+          f);
+    for (const ch_field *it = ch_fields; it->key; it++) {
+        if (strcmp(section, it->section))
+            fprintf(f, "\n%s:\n", it->section);
+        section = it->section;
+        print_field(f, it);
+    }
+    fputs("\narms: a list; without it there are base, sft, sft_ia, cat and control. Each has\n", f);
+    for (const ch_arm_key *k = ch_arm_keys; k->key; k++)
+        fprintf(f, "  %-24s %s\n", k->key, k->help);
+    fputs(
+        "  and its own value of any key of train and align but dev_rows and judge_prompt.\n\n"
+        "Any key can be set on the command line: --set train.lr=5e-5. Meanings: [P] the paper, [I] "
+        "our reading of\nit, [+] ours.\n",
+        f);
+}
+
 void ch_print_help(FILE *f, const ch_args *a)
 {
     const ch_cmd *c = a->cmd;
+    if (a->help_recipe) {
+        print_recipe(f);
+        return;
+    }
     if (!c) {
         fprintf(f,
                 "chorus %s: measures how consistently a language model answers reworded "
@@ -33,7 +75,10 @@ void ch_print_help(FILE *f, const ch_args *a)
                 ch_version);
         for (c = a->commands; c->name; c++)
             fprintf(f, "  %-12s %s\n", c->name, c->what);
-        fputs("\nchorus COMMAND --help tells more about one. Options of every command:\n", f);
+        fputs(
+            "\nchorus help COMMAND tells more about one, chorus help recipe all keys of a recipe. "
+            "Options of every command:\n",
+            f);
     } else {
         fprintf(f, "chorus %s: %s\n\nUsage: chorus %s [OPTIONS]%s%s\n", c->name, c->what, c->name,
                 c->args[0] ? " " : "", c->args);

@@ -96,7 +96,7 @@ int main(int argc, char **argv)
     ch_interrupt_install();
     ch_code c = ch_enter(work, &m, &e), written = ch_screen_close(&e);
     if (c != CH_OK || written != CH_OK)
-        fprintf(stderr, "%s\n", e.msg);
+        fprintf(stderr, "chorus: %s\n", e.msg);
     ch_args_free(&m.args);
     return ch_exit_code(c != CH_OK ? c : written);
 }

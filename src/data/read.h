@@ -3,6 +3,7 @@
 #define CH_DATA_READ_H
 
 #include "base/json.h"
+#include "data/intern.h"
 #include "data/task.h"
 
 /* A growing list of owned texts. Zero it before use. */
@@ -27,6 +28,7 @@ typedef struct {
     ch_texts *lists;    /* one a key */
     int64_t cap;        /* of lists */
     unsigned char *hit; /* keys that some task had */
+    ch_intern seen;     /* keys, while a YAML file is read */
 } ch_side;
 
 ch_code ch_side_load(ch_side *s, const char *path, ch_err *e) CH_CHECK_RESULT;

@@ -159,6 +159,8 @@ static ch_code split_inputs(maker *m, ch_share *h, int trained, int tested)
     const ch_split_opts *o = m->o;
     int weight[N_SIDES] = {tested ? SHARE_TEST : 0, trained ? SHARE_DEV : 0,
                            trained ? SHARE_TRAIN : 0};
+    if (o->by == CH_SPLIT_NONE)
+        weight[TRAIN] += SHARE_TEST;
     const int64_t asked[N_SIDES] = {tested ? o->test_inputs : -1, trained ? o->dev_inputs : -1,
                                     trained ? o->train_inputs : -1};
     int64_t want[N_SIDES];
@@ -303,7 +305,7 @@ static ch_code split_mixed(maker *m)
     for (int64_t i = 0; i < m->s->n; i++)
         claim_instruction(m, m->s->list[i].task);
     for (int64_t i = 0; i < m->s->n; i++)
-        CH_TRY(one_share(m, &m->s->list[i], 1, 1));
+        CH_TRY(one_share(m, &m->s->list[i], 1, m->o->by != CH_SPLIT_NONE));
     return CH_OK;
 }
 
@@ -486,6 +488,7 @@ const char *ch_split_text(ch_split_by by)
         [CH_SPLIT_INPUT] = "unseen inputs under the wordings trained on",
         [CH_SPLIT_WORDING] = "unseen wordings of the inputs trained on",
         [CH_SPLIT_TASK] = "unseen tasks",
-        [CH_SPLIT_FILES] = "unseen tasks from files of their own"};
+        [CH_SPLIT_FILES] = "unseen tasks from files of their own",
+        [CH_SPLIT_NONE] = "nothing: everything is trained on"};
     return text[by];
 }

@@ -9,7 +9,8 @@ typedef enum {
     CH_SPLIT_INPUT,   /* by input; every wording is trained and tested, the instruction too */
     CH_SPLIT_WORDING, /* by wording; the same inputs are trained and tested (dev is kept apart) */
     CH_SPLIT_TASK,    /* by task, as the paper: test tasks are never trained on */
-    CH_SPLIT_FILES    /* test tasks come from their own files */
+    CH_SPLIT_FILES,   /* test tasks come from their own files */
+    CH_SPLIT_NONE     /* everything is trained on, but dev_inputs where they are asked for */
 } ch_split_by;
 
 typedef struct {

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "data/intern.h"
 #include "data/read.h"
+#include "data/text_file.h"
 
 enum { MAX_LABELS = 64, ITEMS_A_LABEL = 3, LABEL_WORDS = 5, SHORT_WORDS = 2 };
 
@@ -270,6 +271,7 @@ static ch_code load_one(ch_task *t, const char *path, const ch_side *side, int64
     const form *f = form_of(file);
     if (!f)
         return no_form(path, e);
+    CH_TRY(ch_name_check(file, path, e));
     t->path = ch_dup(path);
     t->name = ch_dupn(file, (size_t)(dot - file));
     ch_code c = f->read(t, &w, e);

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "data/read.h"
+#include "data/text_file.h"
 #include "data/yaml.h"
 
 /* ------------------------------------------------------------------ companion */
@@ -46,7 +47,7 @@ static ch_code take_text(const char *s, const char *where, char **out, ch_err *e
 static ch_code companion_yaml(const char *path, ch_task *t, ch_texts *w, ch_err *e)
 {
     void *data;
-    CH_TRY(ch_yaml_load(path, &companion_schema, &data, e));
+    CH_TRY(ch_yaml_load(path, &companion_schema, 0, &data, e));
     const companion *k = data;
     char *where = ch_fmt("%s: `instruction`", path), *text = NULL;
     ch_code c = take_text(k->instruction, where, &t->instruction, e);
@@ -180,11 +181,17 @@ static ch_code side_scalar(ch_side *s, const char *path, side_state *at, const y
 {
     const char *text = (const char *)ev->data.scalar.value;
     unsigned long line = (unsigned long)ev->start_mark.line + 1;
+    if (strlen(text) != ev->data.scalar.length)
+        return ch_fail(e, CH_EUSER,
+                       "%s, line %lu: a text holds a NUL character (\\0), a text without one is "
+                       "wanted",
+                       path, line);
     if (*at == IN_MAP) {
-        for (int64_t k = 0; k < s->keys.n; k++)
-            if (!strcmp(s->keys.s[k], text))
-                return ch_fail(e, CH_EUSER, "%s, line %lu: `%s` stands here a second time", path,
-                               line, text);
+        int64_t before = s->seen.n;
+        ch_intern_add(&s->seen, text);
+        if (s->seen.n == before)
+            return ch_fail(e, CH_EUSER, "%s, line %lu: `%.64s` stands here a second time", path,
+                           line, text);
         side_key(s, text);
         *at = WANT_LIST;
         return CH_OK;
@@ -242,7 +249,7 @@ static ch_code side_yaml(ch_side *s, const char *path, ch_err *e)
 {
     char *text;
     size_t n;
-    CH_TRY(ch_file_read(path, &text, &n, e));
+    CH_TRY(ch_text_read(path, &text, &n, e));
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser))
         ch_no_memory(0);
@@ -286,5 +293,6 @@ void ch_side_free(ch_side *s)
     free(s->lists);
     free(s->hit);
     ch_texts_free(&s->keys);
+    ch_intern_free(&s->seen);
     *s = (ch_side){0};
 }

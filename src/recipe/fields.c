@@ -1,7 +1,5 @@
 #include "recipe/fields.h"
 
-#include <errno.h>
-#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +8,14 @@
 #include "align/rewards.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "data/text_file.h"
+#include "recipe/number.h"
 
 static const char *const precisions[] = {"auto", "f32", "bf16", NULL};
 static const char *const isas[] = {"auto", "portable", "avx2", "avx512", NULL};
 static const char *const saves[] = {"f32", "f16", "bf16", NULL};
 static const char *const overlongs[] = {"refuse", "drop", NULL};
-static const char *const splits[] = {"both", "input", "wording", "task", "files", NULL};
+static const char *const splits[] = {"both", "input", "wording", "task", "files", "none", NULL};
 static const char *const decodes[] = {"free", "labels", NULL};
 static const char *const samplings[] = {"independent", "grouped", NULL};
 static const char *const keeps[] = {"last", "best", NULL};
@@ -70,9 +70,9 @@ const ch_field ch_fields[] = {
     INT("paraphrase", "max_new", paraphrase.max_new, "1024", 16, 1e5, "tokens the list may have"),
     TEXT("paraphrase", "prompt", paraphrase.prompt, "", "file with {n} and {instruction}; empty: the one-shot numbered list [P]"),
 
-    CHOICE("split", "by", split.by, "both", splits, "what is new in the test: both (inputs and wordings), input, wording, task [P], files"),
+    CHOICE("split", "by", split.by, "both", splits, "what is new in the test: both (inputs and wordings), input, wording, task [P], files; none: chorus train alone, everything is trained on"),
     INT("split", "train_inputs", split.train_inputs, "0", 0, 1e9, "a task; 0: 60 %"),
-    INT("split", "dev_inputs", split.dev_inputs, "0", 0, 1e9, "a task, for the dev loss; 0: 10 %"),
+    INT("split", "dev_inputs", split.dev_inputs, "0", 0, 1e9, "a task, for the dev loss; 0: 10 %, with by none: none"),
     INT("split", "test_inputs", split.test_inputs, "0", 0, 1e9, "a task; 0: 30 %"),
     INT("split", "train_wordings", split.train_wordings, "0", 0, 1e6, "a task, beside the instruction; 0: half"),
     INT("split", "test_wordings", split.test_wordings, "0", 0, 1e6, "a task; 0: half"),
@@ -84,7 +84,7 @@ const ch_field ch_fields[] = {
     CHOICE("generate", "decode", generate.decode, "free", decodes, "measured answers: free, token by token; labels: the most probable label, where a task's answers are a closed set [+]"),
 
     INT("train", "steps", train.steps, "100", 1, 1e9, "updates [+]"),
-    INT("train", "batch", train.batch, "8", 1, 1e6, "rows (or groups of answers) an update [+]"),
+    INT("train", "batch", train.batch, "8", 1, 65536, "rows (or groups of answers) an update [+]"),
     CHOICE("train", "sampling", train.sampling, "independent", samplings, "independent: an update's rows know nothing of each other; grouped: wordings are drawn first and several inputs for each, faster and another way to sample [+]"),
     INT("train", "inputs_per_instruction", train.inputs_per_instruction, "4", 1, 1e6, "grouped: inputs (or groups of answers) drawn for a wording at once [+]"),
     REAL("train", "lr", train.lr, "1e-4", 1e-30, 10, "highest learning rate of AdamW [P names AdamW and cosine; the value is +]"),
@@ -120,6 +120,18 @@ const ch_field ch_fields[] = {
     {NULL, NULL, CH_F_TEXT, 0, NULL, 0, 0, NULL, NULL},
 };
 /* clang-format on */
+
+const ch_arm_key ch_arm_keys[] = {
+    [CH_ARM_NAME] = {"name", "letters, digits, _ and -; names its directory; must be there"},
+    [CH_ARM_TITLE] = {"title", "for people, no two alike [default: the name]"},
+    [CH_ARM_OBJECTIVE] = {"objective", "what it is trained for, such as sft or cat; a wrong name "
+                                       "lists the known ones; must be there"},
+    [CH_ARM_FROM] = {"from", "the arm before it whose model it starts from [default: base]"},
+    [CH_ARM_AUGMENT] = {"augment", "true | false: train under every training wording, not only "
+                                   "the instruction [default: false]"},
+    [CH_ARM_MODEL] = {"model", "with objective none: a GGUF that is measured as it is"},
+    [CH_ARM_KEYS] = {NULL, NULL},
+};
 
 const ch_field *ch_field_find(const char *dotted)
 {
@@ -167,7 +179,7 @@ char *ch_field_text(const ch_recipe *r, const ch_field *f)
     case CH_F_INT:
         return ch_fmt("%lld", (long long)*(const int64_t *)(const void *)p);
     case CH_F_REAL:
-        return ch_fmt("%.12g", *(const double *)(const void *)p);
+        return ch_number_text(*(const double *)(const void *)p);
     case CH_F_CHOICE:
         return ch_dup(f->choices[*(const int *)(const void *)p]);
     case CH_F_FLAG:
@@ -179,20 +191,36 @@ char *ch_field_text(const ch_recipe *r, const ch_field *f)
 static ch_code set_number(char *p, const ch_field *f, const char *name, const char *text,
                           const char *where, ch_err *e)
 {
-    char *end;
-    errno = 0;
-    double v = strtod(text, &end);
     int whole = f->type == CH_F_INT;
-    if (!text[0] || *end || errno || !isfinite(v) || (whole && v != floor(v)))
-        return ch_fail(e, CH_EUSER, "%s: %s is \"%s\", %s is wanted", where, name, text,
-                       whole ? "a whole number" : "a number");
+    int64_t n = 0;
+    double v = 0;
+    if (whole ? !ch_number_int(text, &n) : !ch_number_read(text, &v))
+        return ch_fail(e, CH_EUSER, "%s: %s is \"%.64s\", %s is wanted", where, name, text,
+                       whole ? ch_number_whole : ch_number_real);
+    v = whole ? (double)n : v;
     if (v < f->low || v > f->high)
         return ch_fail(e, CH_EUSER, "%s: %s is %s, from %.12g to %.12g is possible", where, name,
                        text, f->low, f->high);
     if (whole)
-        *(int64_t *)(void *)p = (int64_t)v;
+        *(int64_t *)(void *)p = n;
     else
         *(double *)(void *)p = v;
+    return CH_OK;
+}
+
+/* Texts are names of files, which the system bounds, and stand in recipe.yaml and messages. */
+static ch_code set_text(char **p, const char *name, const char *text, const char *where, ch_err *e)
+{
+    enum { MOST = 4095 };
+    char *at = ch_fmt("%s: %s", where, name);
+    ch_code c = ch_name_check(text, at, e);
+    if (c == CH_OK && strlen(text) > MOST)
+        c = ch_fail(e, CH_EUSER, "%s has %zu bytes, at most %d are possible", at, strlen(text),
+                    MOST);
+    free(at);
+    CH_TRY(c);
+    free(*p);
+    *p = ch_dup(text);
     return CH_OK;
 }
 
@@ -204,11 +232,8 @@ ch_code ch_field_set(void *base, const ch_field *f, const char *text, const char
     snprintf(name, sizeof name, "%s%s%s", f->section, f->section[0] ? "." : "", f->key);
     if (f->type == CH_F_INT || f->type == CH_F_REAL)
         return set_number(p, f, name, text, where, e);
-    if (f->type == CH_F_TEXT) {
-        free(*(char **)(void *)p);
-        *(char **)(void *)p = ch_dup(text);
-        return CH_OK;
-    }
+    if (f->type == CH_F_TEXT)
+        return set_text((char **)(void *)p, name, text, where, e);
     const char *const *list = f->type == CH_F_FLAG ? yes_no : f->choices;
     for (int i = 0; list[i]; i++)
         if (!strcmp(list[i], text)) {
@@ -219,7 +244,7 @@ ch_code ch_field_set(void *base, const ch_field *f, const char *text, const char
     for (int i = 0; list[i]; i++)
         ch_str_addf(&all, "%s%s", i ? ", " : "", list[i]);
     const char *near = ch_nearest(text, list);
-    ch_fail(e, CH_EUSER, "%s: %s is \"%s\", one of %s is wanted%s%s%s", where, name, text,
+    ch_fail(e, CH_EUSER, "%s: %s is \"%.64s\", one of %s is wanted%s%s%s", where, name, text,
             ch_str_get(&all), near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     ch_str_free(&all);
     return CH_EUSER;

@@ -19,6 +19,21 @@ typedef struct {
 } ch_field;
 
 extern const ch_field ch_fields[]; /* ends with a row without a key */
+/* The keys of an arm beside its own values of fields. */
+typedef struct {
+    const char *key, *help;
+} ch_arm_key;
+enum {
+    CH_ARM_NAME,
+    CH_ARM_TITLE,
+    CH_ARM_OBJECTIVE,
+    CH_ARM_FROM,
+    CH_ARM_AUGMENT,
+    CH_ARM_MODEL,
+    CH_ARM_KEYS
+};
+extern const ch_arm_key ch_arm_keys[]; /* ends with a row without a key */
+
 /* "train.lr" or a top-level "seed"; NULL when there is none. */
 const ch_field *ch_field_find(const char *dotted);
 /* Text of a field's present value; new string. */

@@ -8,7 +8,10 @@
 #include "align/objectives.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "data/text_file.h"
 #include "recipe/fields.h"
+
+enum { MOST_NAME = 64, MOST_TITLE = 100 };
 
 void ch_recipe_init(ch_recipe *r)
 {
@@ -80,8 +83,14 @@ static ch_code resolve_arm(const ch_recipe *r, ch_arm *a, const char *where, ch_
     a->align.seed = (uint64_t)r->seed;
     a->align.batch = r->generate.batch;
     a->align.max_len = r->data.max_len;
+    a->align.drop_overlong = r->data.overlong == CH_OVERLONG_DROP;
     if (!a->align.max_new)
         a->align.max_new = r->generate.max_new;
+    if (a->align.samples > 0 && !(a->align.temperature > 0))
+        return ch_fail(e, CH_EUSER,
+                       "%s: arm %s: align.temperature is 0 and align.samples %lld, a temperature "
+                       "above 0 is wanted when answers are sampled; samples: 0 takes none",
+                       where, a->name, (long long)a->align.samples);
     return CH_OK;
 }
 
@@ -90,10 +99,11 @@ static ch_code check_name(const ch_arm *a, const char *where, ch_err *e)
     int good = a->name[0] != 0 && a->name[0] != '-';
     for (const char *s = a->name; *s; s++)
         good &= isalnum((unsigned char)*s) || *s == '_' || *s == '-';
-    if (!good)
+    if (!good || strlen(a->name) > MOST_NAME)
         return ch_fail(e, CH_EUSER,
-                       "%s: an arm is named \"%s\"; letters, digits, _ and - make a name", where,
-                       a->name);
+                       "%s: an arm is named \"%.80s\", up to %d letters, digits, _ and - are "
+                       "wanted, and no - first",
+                       where, a->name, MOST_NAME);
     if (!strcmp(a->name, "align") || !strcmp(a->name, "judge"))
         return ch_fail(e, CH_EUSER,
                        "%s: an arm may not be named %s: the run keeps other things there", where,
@@ -127,21 +137,26 @@ static ch_code check_measured(const ch_recipe *r, int64_t i, int none, const cha
     return CH_OK;
 }
 
-static ch_code check_arm(const ch_recipe *r, int64_t i, const char *where, ch_err *e)
+static ch_code check_title(const ch_recipe *r, int64_t i, const char *where, ch_err *e)
 {
     const ch_arm *a = &r->arms[i];
-    CH_TRY(check_name(a, where, e));
-    if (ch_recipe_arm(r, a->name) != i)
-        return ch_fail(e, CH_EUSER, "%s: two arms are named %s", where, a->name);
-    int64_t from = ch_recipe_arm(r, a->from);
-    if (i > 0 && (from < 0 || from >= i))
-        return ch_fail(
-            e, CH_EUSER,
-            "%s: arm %s starts from \"%s\", which is no arm before it; base is the model", where,
-            a->name, a->from);
-    int none = !strcmp(a->objective, "none");
-    CH_TRY(check_measured(r, i, none, where, e));
-    if (none || ch_objective_find(a->objective))
+    char *at = ch_fmt("%s: arm %s: title", where, a->name);
+    ch_code c = ch_name_check(a->title, at, e);
+    if (c == CH_OK && (!a->title[strspn(a->title, " ")] || strlen(a->title) > MOST_TITLE))
+        c = ch_fail(e, CH_EUSER, "%s is \"%.140s\", a text of 1 to %d bytes is wanted", at,
+                    a->title, MOST_TITLE);
+    for (int64_t k = 0; c == CH_OK && k < i; k++)
+        if (!strcmp(r->arms[k].title, a->title))
+            c = ch_fail(e, CH_EUSER,
+                        "%s \"%s\" is also that of arm %s, one that no other arm has is wanted", at,
+                        a->title, r->arms[k].name);
+    free(at);
+    return c;
+}
+
+static ch_code check_objective(const ch_arm *a, const char *where, ch_err *e)
+{
+    if (ch_objective_find(a->objective))
         return CH_OK;
     const char *names[32];
     int64_t n = 0;
@@ -152,11 +167,34 @@ static ch_code check_arm(const ch_recipe *r, int64_t i, const char *where, ch_er
     }
     names[n] = NULL;
     const char *near = ch_nearest(a->objective, names);
-    ch_fail(e, CH_EUSER, "%s: arm %s: there is no objective \"%s\" (known: %s)%s%s%s", where,
+    ch_fail(e, CH_EUSER, "%s: arm %.64s: there is no objective \"%.64s\" (known: %s)%s%s%s", where,
             a->name, a->objective, ch_str_get(&all), near ? "; did you mean " : "",
             near ? near : "", near ? "?" : "");
     ch_str_free(&all);
     return CH_EUSER;
+}
+
+static ch_code check_arm(const ch_recipe *r, int64_t i, const char *where, ch_err *e)
+{
+    const ch_arm *a = &r->arms[i];
+    int none = !strcmp(a->objective, "none");
+    if (i > 0 && !none)
+        CH_TRY(check_objective(a, where, e));
+    CH_TRY(check_name(a, where, e));
+    if (ch_recipe_arm(r, a->name) != i)
+        return ch_fail(e, CH_EUSER, "%s: two arms are named %s", where, a->name);
+    int64_t from = ch_recipe_arm(r, a->from);
+    if (i > 0 && (from < 0 || from >= i))
+        return ch_fail(
+            e, CH_EUSER,
+            "%s: arm %s starts from \"%.80s\", which is no arm before it; base is the model", where,
+            a->name, a->from);
+    CH_TRY(check_measured(r, i, none, where, e));
+    char *at = ch_fmt("%s: arm %s: model", where, a->name);
+    ch_code c = ch_name_check(a->model, at, e);
+    free(at);
+    CH_TRY(c);
+    return check_title(r, i, where, e);
 }
 
 static void default_arms(ch_recipe *r)
@@ -166,6 +204,23 @@ static void default_arms(ch_recipe *r)
     ch_recipe_add_arm(r, "sft_ia", "SFT(IA)", "sft", "base", 1);
     ch_recipe_add_arm(r, "cat", "SFT(IA) + CAT", "cat", "sft_ia", 1);
     ch_recipe_add_arm(r, "control", "SFT(IA) + as much SFT", "sft", "sft_ia", 1);
+}
+
+ch_code ch_recipe_train_only(ch_recipe *r, const char *objective, int augment, const char *where,
+                             ch_err *e)
+{
+    const ch_split_opts *o = &r->split;
+    if (o->by != CH_SPLIT_BOTH || o->train_inputs || o->test_inputs || o->train_wordings ||
+        o->test_wordings || o->test_tasks || r->data.test_tasks[0])
+        return ch_fail(e, CH_EUSER,
+                       "%s: a key of split or data.test_tasks is set, and a training alone tests "
+                       "nothing: it trains on all that it is given; of split, dev_inputs alone may "
+                       "be set, to hold inputs back for the dev loss",
+                       where);
+    r->split.by = CH_SPLIT_NONE;
+    ch_recipe_add_arm(r, "base", "base model", "none", "base", 0);
+    ch_recipe_add_arm(r, objective, objective, objective, "base", augment);
+    return ch_recipe_finish(r, where, e);
 }
 
 ch_code ch_recipe_finish(ch_recipe *r, const char *where, ch_err *e)

@@ -73,6 +73,11 @@ ch_arm *ch_recipe_add_arm(ch_recipe *r, const char *name, const char *title, con
 /* Adds default arms and the base arm, resolves each arm's options, and checks the whole. where as
  * above. */
 ch_code ch_recipe_finish(ch_recipe *r, const char *where, ch_err *e) CH_CHECK_RESULT;
+/* The recipe of one training and nothing else: split.by none, and the arm `objective` on the base,
+ * under every wording when augment. Then ch_recipe_finish. Error: a key that only a test has
+ * (data.test_tasks, and those of split but dev_inputs) is set. */
+ch_code ch_recipe_train_only(ch_recipe *r, const char *objective, int augment, const char *where,
+                             ch_err *e) CH_CHECK_RESULT;
 /* The whole recipe as YAML, every key with its value and meaning; new string. A run keeps it as
  * recipe.yaml. */
 char *ch_recipe_text(const ch_recipe *r);

@@ -1,22 +1,17 @@
-/* Recipes as YAML. libcyaml checks the structure against a schema built from ch_fields, in which
- * every value is text; ch_field_set then reads the values, so that each refusal is a sentence of
- * ours. */
-#include <cyaml/cyaml.h>
-#include <stdarg.h>
+/* Recipes as YAML. The structure is read by a schema built from ch_fields, in which every value is
+ * text; ch_field_set then reads the values. */
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/utf8.h"
+#include "data/text_file.h"
 #include "data/yaml.h"
 #include "recipe/fields.h"
 
-enum { MAX_KEYS = 48, MAX_SECTIONS = 12, ARM_KEYS = 6 };
-
-static const char *const arm_keys[ARM_KEYS] = {"name", "title",   "objective",
-                                               "from", "augment", "model"};
+enum { MAX_KEYS = 48, MAX_SECTIONS = 12, MAX_ARMS = 64 };
 
 typedef struct {
     char *v[MAX_KEYS];
@@ -62,8 +57,8 @@ static int section_of(schema *s, const char *name)
 static void add_fields(schema *s)
 {
     int n[MAX_SECTIONS] = {0};
-    for (int i = 0; i < ARM_KEYS; i++)
-        s->arm[s->n_arm++] = text_field(arm_keys[i], (size_t)i * sizeof(char *));
+    for (int i = 0; i < CH_ARM_KEYS; i++)
+        s->arm[s->n_arm++] = text_field(ch_arm_keys[i].key, (size_t)i * sizeof(char *));
     for (const ch_field *f = ch_fields; f->key; f++) {
         if (f->section[0]) {
             int k = section_of(s, f->section);
@@ -106,7 +101,7 @@ static schema *make_schema(void)
         .value = {.type = CYAML_SEQUENCE,
                   .flags = (enum cyaml_flag)(CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL),
                   .data_size = sizeof(raw_map),
-                  .sequence = {.entry = &s->arm_value, .min = 0, .max = 1000}}};
+                  .sequence = {.entry = &s->arm_value, .min = 0, .max = CYAML_UNLIMITED}}};
     s->root = (cyaml_schema_value_t){.type = CYAML_MAPPING,
                                      .flags = CYAML_FLAG_POINTER,
                                      .data_size = sizeof(raw_recipe),
@@ -114,100 +109,27 @@ static schema *make_schema(void)
     return s;
 }
 
-static void keep_log(cyaml_log_t level, void *ctx, const char *fmt, va_list ap)
-{
-    char line[512];
-    if (level < CYAML_LOG_ERROR)
-        return;
-    vsnprintf(line, sizeof line, fmt, ap);
-    ch_str_add(ctx, line);
-}
-
-/* Copies what stands in log between `mark` and the first of `ends`; "" when mark is absent. */
-static void cut_from(char *out, size_t size, const char *log, const char *mark, const char *ends)
-{
-    const char *p = strstr(log, mark);
-    out[0] = 0;
-    if (!p)
-        return;
-    p += strlen(mark);
-    snprintf(out, size, "%.*s", (int)strcspn(p, ends), p);
-}
-
-/* The keys possible where the log's backtrace stands. */
-static const cyaml_schema_field_t *keys_at(const schema *s, const char *log)
-{
-    if (strstr(log, "in sequence entry"))
-        return s->arm;
-    char name[64];
-    cut_from(name, sizeof name, log, "in mapping field '", "'");
-    for (int k = 0; k < s->n_sections; k++)
-        if (!strcmp(s->section[k], name))
-            return s->sub[k];
-    return s->top;
-}
-
-static int line_of(const char *text, const char *key)
-{
-    int line = 1;
-    size_t n = strlen(key);
-    for (const char *p = text; *p; p++) {
-        line += *p == '\n';
-        if (!strncmp(p, key, n) && (p == text || strchr(" \t\n-{,\"'", p[-1])) &&
-            strchr(": \t\"'", p[n]) && p[n])
-            return line;
-    }
-    return 0;
-}
-
-static ch_code refuse(const schema *s, const char *path, const char *text, const char *log,
-                      cyaml_err_t code, ch_err *e)
-{
-    char key[128], where[128], line[16];
-    cut_from(key, sizeof key, log, "Unexpected key: ", "\n");
-    cut_from(line, sizeof line, log, "(line: ", ",");
-    if (key[0]) {
-        const char *names[MAX_KEYS + MAX_SECTIONS + 1];
-        const cyaml_schema_field_t *f = keys_at(s, log);
-        int n = 0;
-        for (; f->key; f++)
-            names[n++] = f->key;
-        names[n] = NULL;
-        const char *near = ch_nearest(key, names);
-        return ch_fail(e, CH_EUSER, "%s: line %d: there is no key %s here%s%s%s", path,
-                       line_of(text, key), key, near ? "; did you mean " : "", near ? near : "",
-                       near ? "?" : "");
-    }
-    cut_from(where, sizeof where, log, "in mapping field '", "'");
-    const char *what = cyaml_strerror(code);
-    if (code == CYAML_ERR_LIBYAML_PARSER) {
-        cut_from(where, sizeof where, log, "libyaml: ", "\n");
-        return ch_fail(e, CH_EUSER, "%s: not YAML: %s", path, where[0] ? where : what);
-    }
-    return ch_fail(e, CH_EUSER, "%s: line %s: %s%s%s%s; see the recipe chapter of the manual", path,
-                   line[0] ? line : "1", what, where[0] ? " at \"" : "", where,
-                   where[0] ? "\"" : "");
-}
-
 static ch_code take_arm(ch_recipe *r, const schema *s, const raw_map *m, const char *path,
                         ch_err *e)
 {
-    const char *name = m->v[0], *objective = m->v[2], *augment = m->v[4];
+    const char *name = m->v[CH_ARM_NAME], *title = m->v[CH_ARM_TITLE],
+               *objective = m->v[CH_ARM_OBJECTIVE], *from = m->v[CH_ARM_FROM],
+               *augment = m->v[CH_ARM_AUGMENT], *model = m->v[CH_ARM_MODEL];
     if (!name || !objective)
         return ch_fail(e, CH_EUSER, "%s: arm %lld (%s): a name and an objective are wanted", path,
                        (long long)r->n_arms + 1, name ? name : "no name");
     if (augment && strcmp(augment, "true") && strcmp(augment, "false"))
         return ch_fail(e, CH_EUSER, "%s: arm %s: augment is \"%s\", true or false is wanted", path,
                        name, augment);
-    ch_arm *a = ch_recipe_add_arm(r, name, m->v[1] ? m->v[1] : name, objective,
-                                  m->v[3] ? m->v[3] : "base", augment && augment[0] == 't');
-    if (m->v[5]) {
+    ch_arm *a = ch_recipe_add_arm(r, name, title ? title : name, objective, from ? from : "base",
+                                  augment && augment[0] == 't');
+    if (model) {
         free(a->model);
-        a->model = ch_dup(m->v[5]);
+        a->model = ch_dup(model);
     }
     a->keys = ch_new(MAX_KEYS, sizeof *a->keys);
     a->values = ch_new(MAX_KEYS, sizeof *a->values);
-    for (int i = ARM_KEYS; i < s->n_arm; i++)
+    for (int i = CH_ARM_KEYS; i < s->n_arm; i++)
         if (m->v[i]) {
             a->keys[a->n_own] = ch_dup(s->arm_field[i]->key);
             a->values[a->n_own++] = ch_dup(m->v[i]);
@@ -225,6 +147,9 @@ static ch_code take_all(ch_recipe *r, const schema *s, const raw_recipe *raw, co
         for (int i = 0; s->field[k][i]; i++)
             if (raw->section[k].v[i])
                 CH_TRY(ch_field_set(r, s->field[k][i], raw->section[k].v[i], path, e));
+    if (raw->n_arms > MAX_ARMS)
+        return ch_fail(e, CH_EUSER, "%s: there are %u arms, at most %d are possible", path,
+                       (unsigned)raw->n_arms, MAX_ARMS);
     for (uint32_t i = 0; i < raw->n_arms; i++)
         CH_TRY(take_arm(r, s, &raw->arms[i], path, e));
     return CH_OK;
@@ -232,42 +157,51 @@ static ch_code take_all(ch_recipe *r, const schema *s, const raw_recipe *raw, co
 
 ch_code ch_recipe_read(ch_recipe *r, const char *path, ch_err *e)
 {
-    char *text;
-    size_t n;
+    void *raw;
     ch_recipe_init(r);
-    CH_TRY(ch_file_read(path, &text, &n, e));
     schema *s = make_schema();
-    ch_str log = {0};
-    cyaml_config_t how = {.log_fn = keep_log,
-                          .log_ctx = &log,
-                          .mem_fn = ch_yaml_mem,
-                          .log_level = CYAML_LOG_ERROR,
-                          .flags = CYAML_CFG_DEFAULT};
-    raw_recipe *raw = NULL;
-    cyaml_err_t code =
-        cyaml_load_data((const uint8_t *)text, n, &how, &s->root, (cyaml_data_t **)&raw, NULL);
-    ch_code c = CH_OK;
-    if (code != CYAML_OK)
-        c = refuse(s, path, text, ch_str_get(&log), code, e);
-    else if (raw)
+    ch_code c = ch_yaml_load(path, &s->root, 1, &raw, e);
+    if (c == CH_OK)
         c = take_all(r, s, raw, path, e);
-    cyaml_free(&how, &s->root, raw, 0);
-    ch_str_free(&log);
+    ch_yaml_free(&s->root, raw);
     free(s);
-    free(text);
     return c;
 }
 
+/* Characters that libyaml takes for something else, or refuses, where they stand raw. */
+static int wants_escape(const char *s)
+{
+    static const char *const list[] = {"\xE2\x80\xA8", "\xE2\x80\xA9", "\xEF\xBB\xBF",
+                                       "\xEF\xBF\xBE", "\xEF\xBF\xBF", NULL};
+    for (int i = 0; list[i]; i++)
+        if (!strncmp(s, list[i], 3))
+            return 1;
+    return ch_control_at(s) > 0;
+}
+
+/* The number of the character of n <= 3 bytes at s. */
+static unsigned code_point(const char *s, size_t n)
+{
+    const unsigned char *b = (const unsigned char *)s;
+    return n == 1   ? b[0]
+           : n == 2 ? (b[0] & 0x1Fu) << 6 | (b[1] & 0x3Fu)
+                    : (b[0] & 0x0Fu) << 12 | (b[1] & 0x3Fu) << 6 | (b[2] & 0x3Fu);
+}
+
+/* s is UTF-8, as every text of a recipe. */
 static void add_quoted(ch_str *b, const char *s)
 {
     ch_str_add(b, "\"");
-    for (; *s; s++)
+    for (size_t len; *s; s += len) {
+        len = ch_utf8_char(s, strlen(s));
+        CH_MUST(len);
         if (*s == '"' || *s == '\\')
             ch_str_addf(b, "\\%c", *s);
-        else if ((unsigned char)*s < 32)
-            ch_str_addf(b, "\\x%02x", (unsigned char)*s);
+        else if (wants_escape(s))
+            ch_str_addf(b, "\\u%04x", code_point(s, len));
         else
-            ch_str_addn(b, s, 1);
+            ch_str_addn(b, s, len);
+    }
     ch_str_add(b, "\"");
 }
 

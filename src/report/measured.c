@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "report/found_parts.h"
+#include "run/preflight.h"
 #include "survey/cases.h"
 #include "survey/judge_check.h"
 #include "survey/survey.h"
@@ -50,6 +51,22 @@ static ch_code same(ch_measured *x, const ch_recipe *r, ch_device *d, ch_model *
     return c;
 }
 
+/* Before anything is answered: the judge is a model, and can be asked about every input. */
+static ch_code check_judge(ch_measured *x, const ch_recipe *r, ch_device *d, const ch_model *m,
+                           ch_err *e)
+{
+    ch_model *own = NULL;
+    int64_t n = 0;
+    if (strcmp(r->measure.judge, "base"))
+        CH_TRY(ch_model_load(&own, r->measure.judge, d, e));
+    ch_code c = ch_preflight_judge(&x->split, r, own ? own : m, &n, e);
+    ch_model_free(own);
+    if (c == CH_OK && n)
+        ch_log(CH_WARN, "%lld inputs are left out: the judge could not be asked about them",
+               (long long)n);
+    return c;
+}
+
 static ch_code collect(ch_measured *x, const ch_recipe *r, ch_device *d, ch_model *m, ch_err *e)
 {
     const char *side = r->data.wordings[0] ? r->data.wordings : NULL;
@@ -62,6 +79,10 @@ static ch_code collect(ch_measured *x, const ch_recipe *r, ch_device *d, ch_mode
                          .overlong = r->data.overlong,
                          .decode = r->generate.decode,
                          .what = "answers"};
+    ch_prompt_load load;
+    CH_TRY(ch_prompts_check(m, &x->split, &how, &load, e));
+    CH_TRY(check_judge(x, r, d, m, e));
+    ch_log(CH_INFO, "computes in %s", ch_device_text(d));
     CH_TRY(ch_replies_make(&x->replies, m, &x->split, &how, e));
     if (x->replies.n_dropped)
         x->warnings[x->data.n_warnings++] =

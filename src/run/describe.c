@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "run/preflight.h"
 #include "run/sealed.h"
 
 ch_code ch_describe_recipe(const ch_state *s, ch_err *e)
@@ -32,6 +33,7 @@ ch_code ch_describe_run(const ch_state *s, int64_t dropped, ch_err *e)
     ch_json_set(v, "split", ch_json_text(ch_split_text(s->r->split.by)));
     ch_json_set(v, "dropped_wordings", json_integer(dropped));
     ch_json_set(v, "dropped_rows", json_integer(s->dropped_rows));
+    ch_json_set(v, "dropped", ch_dropped_json(&s->dropped));
     ch_json_set(v, "left_out", json_integer(s->split.n_left_out));
     ch_facts_write(&s->facts, s->r, v);
     ch_code c = ch_sealed_save(v, path, e);

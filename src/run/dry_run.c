@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "run/forecast.h"
 #include "run/know.h"
+#include "run/preflight.h"
 
 static json_t *load_json(const ch_load *l)
 {
@@ -54,6 +55,7 @@ static void print_json(FILE *out, const ch_forecast *x, const ch_state *s)
         "available_bytes", (double)ch_available_bytes(), "train_seconds_estimate", x->train_s,
         "measure_seconds_estimate", x->measure_s, "timed_rows", (json_int_t)x->timed, "device",
         ch_device_text(s->device));
+    ch_json_set(v, "dropped", ch_dropped_json(&s->dropped));
     ch_json_tree(out, v);
 }
 
@@ -104,6 +106,10 @@ static void print_text(FILE *out, const ch_forecast *x, const ch_state *s)
                 (long long)x->test.tasks);
     if (x->candidates)
         fprintf(out, "%-36s %8lld\n", "candidate answers", (long long)x->candidates);
+    char *dropped = ch_dropped_text(&s->dropped);
+    if (dropped[0])
+        fprintf(out, "too long and left out: %s\n", dropped);
+    free(dropped);
     fprintf(out, "\nmemory   %.2f GB while measuring", 1e-9 * (double)x->peak.measure);
     if (x->peak.train)
         fprintf(out, ", %.2f GB while training", 1e-9 * (double)x->peak.train);
@@ -123,7 +129,9 @@ ch_code ch_dry_run(const ch_recipe *r, FILE *out, int json, ch_err *e)
 {
     ch_state s = {.lock = -1};
     ch_forecast x = {0};
-    ch_code c = ch_state_load(&s, r, e);
+    ch_code c = ch_preflight_files(r, 0, e);
+    if (c == CH_OK)
+        c = ch_state_load(&s, r, e);
     if (c == CH_OK && !strcmp(r->data.wordings, "paraphrase"))
         c = ch_fail(
             e, CH_EUSER,
@@ -137,6 +145,8 @@ ch_code ch_dry_run(const ch_recipe *r, FILE *out, int json, ch_err *e)
         c = ch_know_split(&s, e);
     if (c == CH_OK)
         c = ch_know_measured(&s, e);
+    if (c == CH_OK)
+        ch_state_say(&s);
     if (c == CH_OK)
         c = ch_forecast_make(&x, &s, e);
     if (c == CH_OK && json)

@@ -6,6 +6,8 @@
 #include "align/objectives.h"
 #include "align/rewards.h"
 #include "base/mem.h"
+#include "data/text_file.h"
+#include "run/preflight.h"
 
 void ch_know_start(ch_state *s, const ch_model *base)
 {
@@ -21,7 +23,7 @@ void ch_know_start(ch_state *s, const ch_model *base)
 static ch_code read_prompt(char **text, ch_hash *h, const char *path, ch_err *e)
 {
     size_t n;
-    CH_TRY(ch_file_read(path, text, &n, e));
+    CH_TRY(ch_text_read(path, text, &n, e));
     *h = ch_hash_bytes(*text, n);
     return CH_OK;
 }
@@ -136,25 +138,13 @@ static ch_hash labels_hash(const ch_split *s)
     return h;
 }
 
-static int asks_judge(const ch_state *s)
-{
-    ch_sim sim = (ch_sim)s->r->measure.sim;
-    for (int64_t i = 0; i < s->split.n; i++) {
-        const ch_share *sh = &s->split.list[i];
-        if (sh->n_test && sh->n_test_w &&
-            (sim == CH_SIM_JUDGE || (sim == CH_SIM_AUTO && sh->task->kind != CH_KIND_CLOSED)))
-            return 1;
-    }
-    return 0;
-}
-
 ch_code ch_know_split(ch_state *s, ch_err *e)
 {
     ch_facts *f = &s->facts;
     f->train_side = side_hash(&s->split, 0);
     f->test_side = side_hash(&s->split, 1);
     f->labels = labels_hash(&s->split);
-    if (!asks_judge(s))
+    if (!ch_preflight_judged(&s->split, s->r))
         return CH_OK;
     f->judge = f->base;
     return strcmp(s->r->measure.judge, "base")

@@ -8,6 +8,7 @@
 #include "run/describe.h"
 #include "run/know.h"
 #include "run/measure_arm.h"
+#include "run/preflight.h"
 #include "run/run_dir.h"
 #include "run/stage.h"
 #include "run/train_arm.h"
@@ -65,7 +66,9 @@ static ch_code split(ch_state *s, ch_err *e)
 {
     CH_TRY(ch_state_split(s, e));
     CH_TRY(ch_know_split(s, e));
-    return ch_know_measured(s, e);
+    CH_TRY(ch_know_measured(s, e));
+    ch_state_say(s);
+    return CH_OK;
 }
 
 /* recipe.yaml and run.json may be of a later recipe than what else stands there: every stage's
@@ -109,14 +112,13 @@ ch_code ch_run(const ch_recipe *r, const ch_run_opts *o, ch_err *e)
 {
     ch_state s = {.lock = -1};
     CH_TRY(ch_dir_check(r, o->fresh, e));
+    CH_TRY(ch_preflight_files(r, o->train_only, e));
     ch_code c = prepare(&s, r, o, e);
     if (c == CH_OK)
         c = arms(&s, o, e);
     if (c == CH_ESTOP && e) {
         *e = (ch_err){0};
-        ch_fail(e, CH_ESTOP,
-                "stopped; all that was done so far is kept: chorus run %s/recipe.yaml goes on",
-                r->run);
+        c = ch_run_say_stopped(r, e);
     }
     ch_state_release(&s);
     return c;

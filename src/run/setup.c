@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "run/know.h"
+#include "run/preflight.h"
 
 ch_answer_how ch_answer_how_of(const ch_recipe *r, const char *what)
 {
@@ -20,13 +21,23 @@ ch_answer_how ch_answer_how_of(const ch_recipe *r, const char *what)
                            .what = what};
 }
 
+ch_code ch_run_say_stopped(const ch_recipe *r, ch_err *e)
+{
+    if (r->split.by == CH_SPLIT_NONE)
+        return ch_fail(e, CH_ESTOP,
+                       "stopped; all that was done so far is kept in %s: the same training, not "
+                       "--fresh, goes on",
+                       r->run);
+    return ch_fail(e, CH_ESTOP,
+                   "stopped; all that was done so far is kept: chorus run %s/recipe.yaml goes on",
+                   r->run);
+}
+
 ch_code ch_run_stopped(const ch_state *s, ch_err *e)
 {
     if (!ch_interrupted())
         return CH_OK;
-    return ch_fail(e, CH_ESTOP,
-                   "stopped; everything done so far is kept: chorus run %s/recipe.yaml goes on",
-                   s->dir);
+    return ch_run_say_stopped(s->r, e);
 }
 
 ch_code ch_run_base(ch_state *s, ch_model **m, ch_err *e)
@@ -59,49 +70,46 @@ ch_code ch_state_load(ch_state *s, const ch_recipe *r, ch_err *e)
         CH_TRY(ch_tasks_load(&s->test_tasks, r->data.test_tasks, side, r->data.max_items, e));
     CH_TRY(
         ch_device_open(&s->device, (ch_precision)r->precision, (ch_isa)r->isa, (int)r->threads, e));
-    ch_log(CH_INFO, "computes in %s", ch_device_text(s->device));
     ch_model *m;
     CH_TRY(ch_run_base(s, &m, e));
     ch_know_start(s, m);
     return CH_OK;
 }
 
-static int trains(const ch_recipe *r)
+/* A training alone watches the dev loss only where inputs are asked for, or the best is kept. */
+static void say_held_back(const ch_state *s)
 {
-    int64_t n = 0;
-    for (int64_t i = 1; i < r->n_arms; i++)
-        n += !r->arms[i].model[0];
-    return n > 0;
+    int64_t inputs = 0, dev = 0, wordings = 0;
+    if (s->r->split.by != CH_SPLIT_NONE)
+        return;
+    for (int64_t i = 0; i < s->split.n; i++) {
+        inputs += s->split.list[i].n_train;
+        dev += s->split.list[i].n_dev;
+        wordings += s->split.list[i].n_train_w;
+    }
+    ch_log(CH_INFO,
+           "trains on %lld inputs under %lld wordings, instructions among them; %lld inputs are "
+           "held back for the dev loss%s",
+           (long long)inputs, (long long)wordings, (long long)dev,
+           dev ? "" : " (split.dev_inputs holds some back)");
 }
 
-static ch_code check_rows(ch_state *s, ch_err *e)
+void ch_state_say(const ch_state *s)
 {
-    ch_answer_how how = ch_answer_how_of(s->r, NULL);
-    ch_prompt_load l;
-    int64_t n;
-    CH_TRY(ch_prompts_check(s->base, &s->split, &how, &l, e));
-    if (!trains(s->r))
-        return CH_OK;
-    ch_groups g;
-    int drop = s->r->data.overlong == CH_OVERLONG_DROP;
-    CH_TRY(
-        ch_sft_groups(&g, s->base, &s->split, 1, 0, s->r->data.max_len, drop, &s->dropped_rows, e));
-    ch_groups_release(&g);
-    CH_TRY(ch_sft_groups(&g, s->base, &s->split, 1, 1, s->r->data.max_len, drop, &n, e));
-    ch_groups_release(&g);
-    if (s->dropped_rows)
-        ch_log(CH_WARN, "%lld training rows longer than %lld tokens are left out",
-               (long long)s->dropped_rows, (long long)s->r->data.max_len);
-    return CH_OK;
+    ch_log(CH_INFO, "computes in %s", ch_device_text(s->device));
+    say_held_back(s);
 }
 
 ch_code ch_state_split(ch_state *s, ch_err *e)
 {
     const ch_recipe *r = s->r;
     int files = r->split.by == CH_SPLIT_FILES;
-    CH_TRY(ch_split_make(&s->split, &s->tasks, files ? &s->test_tasks : NULL, &r->split, e));
+    ch_split_opts o = r->split;
+    if (o.by == CH_SPLIT_NONE && !o.dev_inputs && r->train.keep != CH_KEEP_BEST)
+        o.dev_inputs = -1;
+    CH_TRY(ch_split_make(&s->split, &s->tasks, files ? &s->test_tasks : NULL, &o, e));
     CH_TRY(ch_split_check(&s->split, r->split.by, e));
-    return check_rows(s, e);
+    return ch_preflight_lengths(s, e);
 }
 
 void ch_state_release(ch_state *s)

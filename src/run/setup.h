@@ -10,6 +10,11 @@
 #include "run/seen.h"
 #include "survey/survey.h"
 
+/* What data.overlong: drop left out, by kind. */
+typedef struct {
+    int64_t rows, dev, test, judged, candidates, rewards;
+} ch_dropped;
+
 typedef struct {
     const ch_recipe *r;
     const char *dir;
@@ -24,18 +29,23 @@ typedef struct {
     ch_seen *seen;  /* borrowed from the caller of the run, else own_seen */
     ch_seen own_seen;
     int64_t dropped_rows;
+    ch_dropped dropped;
     int lock; /* file descriptor, -1 none */
 } ch_state;
 
 /* Device, model, tasks, split, checks. Writes nothing. s stays where it is from now on. */
 ch_code ch_state_load(ch_state *s, const ch_recipe *r, ch_err *e) CH_CHECK_RESULT;
-/* Splits s->tasks and makes sure that every row fits; s->base is loaded. */
+/* Splits s->tasks and makes sure that everything fits (run/preflight.h); s->base is loaded. */
 ch_code ch_state_split(ch_state *s, ch_err *e) CH_CHECK_RESULT;
+/* What computes, and what a training holds back; once nothing is left to refuse. */
+void ch_state_say(const ch_state *s);
 void ch_state_release(ch_state *s);
 /* The base model, loaded if it is not. Error: its file is another than at first. */
 ch_code ch_run_base(ch_state *s, ch_model **m, ch_err *e) CH_CHECK_RESULT;
 void ch_run_drop_base(ch_state *s);
 ch_answer_how ch_answer_how_of(const ch_recipe *r, const char *what);
+/* CH_ESTOP, with how to go on. */
+ch_code ch_run_say_stopped(const ch_recipe *r, ch_err *e);
 ch_code ch_run_stopped(const ch_state *s, ch_err *e); /* CH_ESTOP when interrupted */
 
 #endif

@@ -33,6 +33,9 @@ static ch_code ask_all(ch_model *m, const ch_tasks *t, int64_t n, int64_t max_ne
                        int64_t *n_dropped, ch_err *e)
 {
     ch_progress bar;
+    for (int64_t i = 0; i < t->n; i++)
+        CH_TRY(ch_paraphrase_check(m, &t->list[i], n, prompt, max_new, e));
+    ch_log(CH_INFO, "computes in %s", ch_device_text(ch_model_device(m)));
     ch_progress_start(&bar, "wordings", "tasks", t->n);
     for (int64_t i = 0; i < t->n; i++) {
         ch_wordings w = {0};

@@ -248,7 +248,7 @@ ch_code ch_prompts_check(ch_model *m, const ch_split *s, const ch_answer_how *ho
     ch_replies r = {0};
     int64_t n_free, scoring = 0;
     ch_code c = plan(&p, &r, m, s, how, e);
-    *l = (ch_prompt_load){.n = p.n};
+    *l = (ch_prompt_load){.n = p.n, .dropped = r.n_dropped};
     for (int64_t i = 0; i < p.n; i++)
         l->tokens += p.list[i].n;
     l->rows = ch_seq_shared_rows(p.list, p.n);

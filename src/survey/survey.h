@@ -26,6 +26,7 @@ ch_code ch_replies_make(ch_replies *r, ch_model *m, const ch_split *s, const ch_
 typedef struct {
     int64_t n, tokens, rows, bytes;
     int64_t labelled, scored, labelled_tasks, tasks;
+    int64_t dropped; /* inputs left out under overlong: drop */
 } ch_prompt_load;
 /* Only the check: every test prompt is made and measured, nothing is answered. */
 ch_code ch_prompts_check(ch_model *m, const ch_split *s, const ch_answer_how *how,
