@@ -9,7 +9,6 @@
 #include "base/mem.h"
 #include "cli/screen.h"
 
-
 const ch_opt ch_global_opts[] = {
     CH_OPT_FIELD("threads", "N", "threads"),
     CH_OPT_FIELD("precision", "P", "precision"),

@@ -32,10 +32,6 @@ ch_code ch_state_load(ch_state *s, const ch_recipe *r, ch_err *e) CH_CHECK_RESUL
 /* Splits s->tasks and makes sure that every row fits; s->base is loaded. */
 ch_code ch_state_split(ch_state *s, ch_err *e) CH_CHECK_RESULT;
 void ch_state_release(ch_state *s);
-/* The base model, loaded if it is not. Error: its file is another than at first. */
-ch_code ch_run_base(ch_state *s, ch_model **m, ch_err *e) CH_CHECK_RESULT;
-void ch_run_drop_base(ch_state *s);
-ch_answer_how ch_answer_how_of(const ch_recipe *r, const char *what);
 ch_code ch_run_stopped(const ch_state *s, ch_err *e); /* CH_ESTOP when interrupted */
 
 #endif
