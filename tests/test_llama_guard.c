@@ -4,7 +4,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "model/model_internal.h"
+#include "model/model_state.h"
 #include "support/gguf_edit.h"
 #include "support/support.h"
 

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "run/know.h"
+#include "run/models.h"
 #include "run/stage.h"
 #include "support/support.h"
 

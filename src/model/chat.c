@@ -1,4 +1,7 @@
-#include "model/model_internal.h"
+#include "model/chat.h"
+
+#include "model/model_state.h"
+#include "model/vocab.h"
 
 #include <stdlib.h>
 #include <string.h>

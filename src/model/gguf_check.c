@@ -2,7 +2,9 @@
  * they abort, throw or allocate without a bound on some damage. Layout: magic, version, number of
  * tensors, number of keys; keys (name, type, value); tensors (name, shape, type, offset); data. */
 #define _FILE_OFFSET_BITS 64
-#include "model/model_internal.h"
+#include "model/gguf_check.h"
+
+#include "model/model_state.h"
 
 #include <errno.h>
 #include <stdio.h>

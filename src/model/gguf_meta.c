@@ -1,4 +1,7 @@
-#include "model/model_internal.h"
+#include "model/gguf_meta.h"
+
+#include "model/gguf_check.h"
+#include "model/model_state.h"
 #include "tensor/ops.h"
 
 #include <limits.h>

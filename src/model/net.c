@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "model/net_internal.h"
+#include "model/net_room.h"
 #include "model/weights.h"
 
 /* Cosines and sines of every position up to the largest asked for. */

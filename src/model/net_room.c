@@ -1,7 +1,7 @@
 /* The network's workspace: everything that it needs, planned in one arena. */
 #include <stdlib.h>
 
-#include "model/net_internal.h"
+#include "model/net_room.h"
 #include "model/weights.h"
 
 static void layout_layer(ch_net *t, saved *s, const ch_dims *z, ch_arena *a)

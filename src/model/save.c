@@ -1,4 +1,4 @@
-#include "model/model_internal.h"
+#include "model/model_state.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,4 +1,7 @@
-#include "model/model_internal.h"
+#include "model/vocab.h"
+
+#include "model/model_state.h"
+#include "model/vocab_check.h"
 
 #include <limits.h>
 #include <stdlib.h>

@@ -1,6 +1,9 @@
 /* The vocabulary that a GGUF describes, checked for what libllama aborts on or grows without end
  * from, before libllama reads it. */
-#include "model/model_internal.h"
+#include "model/vocab_check.h"
+
+#include "model/gguf_meta.h"
+#include "model/model_state.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -12,6 +12,7 @@
 #include "generate/generate.h"
 #include "model/forest.h"
 #include "model/weights.h"
+#include "run/answer_how.h"
 #include "run/train_arm.h"
 #include "tensor/ops.h"
 

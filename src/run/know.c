@@ -7,6 +7,8 @@
 #include "align/rewards.h"
 #include "base/mem.h"
 #include "data/text_file.h"
+#include "run/answer_how.h"
+#include "run/models.h"
 #include "run/preflight.h"
 
 void ch_know_start(ch_state *s, const ch_model *base)
@@ -150,23 +152,6 @@ ch_code ch_know_split(ch_state *s, ch_err *e)
     return strcmp(s->r->measure.judge, "base")
                ? ch_seen_hash(s->seen, s->r->measure.judge, &f->judge, e)
                : CH_OK;
-}
-
-/* -- models -- */
-
-ch_code ch_know_load(ch_model **m, const ch_state *s, const char *path, const ch_hash *want,
-                     ch_err *e)
-{
-    CH_TRY(ch_model_load(m, path, s->device, e));
-    ch_hash is = ch_model_hash(*m);
-    if (!strcmp(is.hex, want->hex))
-        return CH_OK;
-    ch_model_free(*m);
-    *m = NULL;
-    return ch_fail(e, CH_EUSER,
-                   "%s: was replaced while the run was on (SHA-256 %.8s.. now, %.8s.. before); put "
-                   "the old file back, or start again",
-                   path, is.hex, want->hex);
 }
 
 ch_code ch_know_measured(ch_state *s, ch_err *e)

@@ -14,8 +14,4 @@ ch_code ch_know_split(ch_state *s, ch_err *e) CH_CHECK_RESULT;
 /* That every test prompt fits into every model that is only measured; leaves the base model loaded. */
 ch_code ch_know_measured(ch_state *s, ch_err *e) CH_CHECK_RESULT;
 
-/* Loads a model whose file's hash is known. Error: it is another file by now. */
-ch_code ch_know_load(ch_model **m, const ch_state *s, const char *path, const ch_hash *want,
-                     ch_err *e) CH_CHECK_RESULT;
-
 #endif

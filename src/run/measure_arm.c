@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "run/answer_how.h"
 #include "run/know.h"
+#include "run/models.h"
 #include "run/stage.h"
 #include "run/train_arm.h"
 #include "survey/cases.h"

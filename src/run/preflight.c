@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "data/text_file.h"
+#include "run/answer_how.h"
 
 /* ------------------------------------------------------------------ files */
 

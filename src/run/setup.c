@@ -8,18 +8,10 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "run/answer_how.h"
 #include "run/know.h"
+#include "run/models.h"
 #include "run/preflight.h"
-
-ch_answer_how ch_answer_how_of(const ch_recipe *r, const char *what)
-{
-    return (ch_answer_how){.max_new = r->generate.max_new,
-                           .batch = r->generate.batch,
-                           .max_rows = r->generate.max_rows,
-                           .overlong = r->data.overlong,
-                           .decode = r->generate.decode,
-                           .what = what};
-}
 
 ch_code ch_run_say_stopped(const ch_recipe *r, ch_err *e)
 {
@@ -38,23 +30,6 @@ ch_code ch_run_stopped(const ch_state *s, ch_err *e)
     if (!ch_interrupted())
         return CH_OK;
     return ch_run_say_stopped(s->r, e);
-}
-
-ch_code ch_run_base(ch_state *s, ch_model **m, ch_err *e)
-{
-    int first = !s->facts.base.hex[0];
-    if (!s->base && first)
-        CH_TRY(ch_model_load(&s->base, s->r->model, s->device, e));
-    else if (!s->base)
-        CH_TRY(ch_know_load(&s->base, s, s->r->model, &s->facts.base, e));
-    *m = s->base;
-    return CH_OK;
-}
-
-void ch_run_drop_base(ch_state *s)
-{
-    ch_model_free(s->base);
-    s->base = NULL;
 }
 
 ch_code ch_state_load(ch_state *s, const ch_recipe *r, ch_err *e)

@@ -40,10 +40,6 @@ ch_code ch_state_split(ch_state *s, ch_err *e) CH_CHECK_RESULT;
 /* What computes, and what a training holds back; once nothing is left to refuse. */
 void ch_state_say(const ch_state *s);
 void ch_state_release(ch_state *s);
-/* The base model, loaded if it is not. Error: its file is another than at first. */
-ch_code ch_run_base(ch_state *s, ch_model **m, ch_err *e) CH_CHECK_RESULT;
-void ch_run_drop_base(ch_state *s);
-ch_answer_how ch_answer_how_of(const ch_recipe *r, const char *what);
 /* CH_ESTOP, with how to go on. */
 ch_code ch_run_say_stopped(const ch_recipe *r, ch_err *e);
 ch_code ch_run_stopped(const ch_state *s, ch_err *e); /* CH_ESTOP when interrupted */

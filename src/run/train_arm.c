@@ -10,6 +10,7 @@
 #include "generate/generate.h"
 #include "run/align_arm.h"
 #include "run/know.h"
+#include "run/models.h"
 #include "run/stage.h"
 #include "run/wipe.h"
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/model_internal.h"
+#include "model/model_state.h"
 
 struct ch_oracle {
     struct llama_model *model;

@@ -1,4 +1,7 @@
-#include "model/model_internal.h"
+#include "model/chat.h"
+#include "model/gguf_meta.h"
+#include "model/model_state.h"
+#include "model/vocab.h"
 
 #include <errno.h>
 #include <fcntl.h>

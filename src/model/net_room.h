@@ -1,6 +1,6 @@
 /* Inside the network: its workspace. */
-#ifndef CH_MODEL_NET_INTERNAL_H
-#define CH_MODEL_NET_INTERNAL_H
+#ifndef CH_MODEL_NET_ROOM_H
+#define CH_MODEL_NET_ROOM_H
 
 #include "base/mem.h"
 #include "model/net.h"
