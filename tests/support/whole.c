@@ -56,7 +56,7 @@ whole whole_open(void)
 
 void whole_close(whole *w)
 {
-    if (!getenv("KEEP")) scratch_remove(w->dir); else puts(w->dir);
+    scratch_remove(w->dir);
     free(w->gguf);
     *w = (whole){0};
 }
