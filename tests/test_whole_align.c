@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/internal.h"
+#include "align/ask.h"
 #include "base/mem.h"
 #include "chorus.h"
 #include "data/intern.h"

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "align/align.h"
+#include "align/judge.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
