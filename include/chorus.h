@@ -51,7 +51,7 @@ typedef struct {
     double top_p;       /* 1: off */
     uint64_t seed;      /* answer i draws from stream i of it */
     int64_t max_new;    /* tokens an answer may have */
-    int64_t batch;      /* answers written at once */
+    int64_t batch;      /* answers written at once at most; 0: the library's own number */
 } chorus_generate_opts;
 void chorus_generate_defaults(chorus_generate_opts *o);
 

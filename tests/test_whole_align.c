@@ -69,7 +69,8 @@ static int wins(const json_t *rows, const json_t *row, const char *say)
     size_t i;
     json_t *other;
     int others = 0, votes = 0;
-    json_array_foreach(rows, i, other) {
+    json_array_foreach(rows, i, other)
+    {
         if (count_of(other, "sample") || !same_item(row, other) || same_place(row, other))
             continue;
         char *theirs = key_of(other);
@@ -86,7 +87,8 @@ static int by_consensus(const json_t *rows, const json_t *row)
     json_t *other;
     int someone = 0;
     char *mine = key_of(row);
-    json_array_foreach(rows, i, other) {
+    json_array_foreach(rows, i, other)
+    {
         char *theirs = key_of(other);
         someone |= same_item(row, other) && wins(rows, row, theirs);
         free(theirs);
@@ -115,7 +117,8 @@ static void check_rewards(const json_t *rows, const char *reward)
     size_t i;
     json_t *row;
     int seen[5] = {0};
-    json_array_foreach(rows, i, row) {
+    json_array_foreach(rows, i, row)
+    {
         int want = !strcmp(reward, "reference")   ? by_reference(row)
                    : !strcmp(reward, "consensus") ? by_consensus(rows, row)
                                                   : by_votes(row);
@@ -131,9 +134,11 @@ static void check_places(const json_t *rows)
     size_t i, k;
     json_t *a, *b;
     assert_int_equal(json_array_size(rows), 5 * 3 * 6);
-    json_array_foreach(rows, i, a) {
+    json_array_foreach(rows, i, a)
+    {
         int twice = 0, of_place = 0;
-        json_array_foreach(rows, k, b) {
+        json_array_foreach(rows, k, b)
+        {
             of_place += same_place(a, b);
             twice += same_place(a, b) && count_of(a, "sample") == count_of(b, "sample");
         }
@@ -155,7 +160,8 @@ static void check_greedy(const whole *w, const char *run, const json_t *rows)
     CHECK_OK(chorus_open(&m, gguf, &device, &e), &e);
     chorus_generate_defaults(&how);
     how.max_new = 6;
-    json_array_foreach(rows, i, row) {
+    json_array_foreach(rows, i, row)
+    {
         chorus_answer y;
         if (count_of(row, "sample"))
             continue;
@@ -216,7 +222,8 @@ static void check_judge(const whole *w, const char *gguf, const json_t *rows, in
     char *path = whole_path(w, gguf);
     CHECK_OK(ch_device_open(&d, CH_PRECISION_F32, CH_ISA_AUTO, 1, &e), &e);
     CHECK_OK(ch_model_load(&m, path, d, &e), &e);
-    json_array_foreach(rows, i, row) {
+    json_array_foreach(rows, i, row)
+    {
         double vote, got = json_number_value(json_at(row, "vote_type"));
         if (json_is_null(json_at(row, "vote_type")))
             continue;
@@ -239,7 +246,8 @@ static void self_rewards_are_the_votes_of_the_arms_own_start(void **state)
     whole w = whole_open();
     whole_put(&w, "q.txt", "Type of {answer}?\n---\nIs {answer} {gold}?\n");
     char *q = whole_path(&w, "q.txt");
-    char *keys = ch_fmt("%s align.reward=self align.gold_target=true align.judge_prompt=%s", hot, q);
+    char *keys =
+        ch_fmt("%s align.reward=self align.gold_target=true align.judge_prompt=%s", hot, q);
     whole_ran(&w, "r", keys, arms);
     json_t *rows = rewards_of(&w, "r");
     check_rewards(rows, "self");
@@ -279,7 +287,8 @@ static const char *good_at(const rule *r, const json_t *place)
     if (r->gold_target)
         return whole_word(place, "gold");
     for (int own = 1; own >= 0 && !best; own -= r->pool ? 1 : 2) {
-        json_array_foreach(r->rows, i, row) {
+        json_array_foreach(r->rows, i, row)
+        {
             int here = own ? same_place(row, place) : same_item(row, place);
             if (here && is_good(row) && (!best || before(row, best)))
                 best = row;
@@ -293,7 +302,8 @@ static int says_in(const json_t *list, const char *key)
     size_t i;
     json_t *one;
     int n = 0;
-    json_array_foreach(list, i, one) {
+    json_array_foreach(list, i, one)
+    {
         char *k = ch_text_key(json_string_value(one));
         n += !strcmp(k, key);
         free(k);
@@ -307,7 +317,8 @@ static json_t *bad_at(const rule *r, const json_t *place, const char *good)
     size_t i;
     json_t *row, *list = json_array();
     char *but = ch_text_key(good);
-    json_array_foreach(r->rows, i, row) {
+    json_array_foreach(r->rows, i, row)
+    {
         char *k = key_of(row);
         int bad = reward_of(row) == 0 || reward_of(row) == 1;
         if (bad && same_place(row, place) && strcmp(k, but) && !says_in(list, k))
@@ -325,7 +336,8 @@ static const json_t *group_of(const json_t *groups, const json_t *place)
     const json_t *hit = NULL;
     char *name = ch_fmt("ab, input %s, wording %lld", whole_word(place, "id"),
                         (long long)count_of(place, "wording"));
-    json_array_foreach(groups, i, g) {
+    json_array_foreach(groups, i, g)
+    {
         CHECK_(!hit || strcmp(whole_word(g, "row"), name));
         hit = strcmp(whole_word(g, "row"), name) ? hit : g;
     }
@@ -338,7 +350,8 @@ static void check_first(const rule *r, const json_t *place, const json_t *bad, c
 {
     size_t i;
     json_t *row;
-    json_array_foreach(r->rows, i, row) {
+    json_array_foreach(r->rows, i, row)
+    {
         char *k = key_of(row), *but = ch_text_key(good);
         int bad_greedy = !count_of(row, "sample") && same_place(row, place) && strcmp(k, but) &&
                          (reward_of(row) == 0 || reward_of(row) == 1);
@@ -370,7 +383,8 @@ static int check_place(const rule *r, const json_t *groups, const json_t *place)
         check_first(r, place, bad, good);
         size_t i;
         json_t *one;
-        json_array_foreach(bad, i, one) {
+        json_array_foreach(bad, i, one)
+        {
             char *k = ch_text_key(json_string_value(one));
             CHECK_(says_in(want, k) == 1 && says_in(bad, k) == 1);
             free(k);
@@ -397,10 +411,10 @@ static const char lenient[] =
 /* Runs cat on pairs by this rule and checks every place; the number of groups. */
 static int check_pairs(const whole *w, const char *run, const char *extra, rule r)
 {
-    char *keys = ch_fmt("align.samples=5 align.temperature=1.5 align.pool=%s align.gold_target=%s "
-                        "align.max_bad=%d %s",
-                        r.pool ? "true" : "false", r.gold_target ? "true" : "false", r.max_bad,
-                        extra);
+    char *keys =
+        ch_fmt("align.samples=5 align.temperature=1.5 align.pool=%s align.gold_target=%s "
+               "align.max_bad=%d %s",
+               r.pool ? "true" : "false", r.gold_target ? "true" : "false", r.max_bad, extra);
     whole_ran(w, run, keys, arms);
     json_t *rows = rewards_of(w, run);
     char *pattern = ch_fmt("%s/align/*/pairs.jsonl", run), *name = whole_find(w, pattern);
@@ -408,7 +422,8 @@ static int check_pairs(const whole *w, const char *run, const char *extra, rule 
     size_t i;
     int n = 0;
     r.rows = rows;
-    json_array_foreach(rows, i, row) {
+    json_array_foreach(rows, i, row)
+    {
         if (!count_of(row, "sample"))
             n += check_place(&r, groups, row);
     }
@@ -451,7 +466,8 @@ static void items_bounds_the_inputs(void **state)
     size_t i;
     int64_t other = -1, first = count_of(json_array_get(rows, 0), "item");
     assert_int_equal(json_array_size(rows), 2 * 3 * 6);
-    json_array_foreach(rows, i, row) {
+    json_array_foreach(rows, i, row)
+    {
         int64_t item = count_of(row, "item");
         CHECK_(item == first || other == -1 || item == other);
         other = item == first ? other : item;

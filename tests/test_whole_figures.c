@@ -49,9 +49,9 @@ static void mark_same(asked *q, json_t *const *row, const json_t *said)
     int at = 0;
     for (int i = 0; i < q->n; i++)
         for (int j = i + 1; j < q->n; j++, at++)
-            q->same[i][j] = q->same[j][i] = bits ? bits[at] == '1'
-                                                 : agree(whole_word(row[i], "answer"),
-                                                         whole_word(row[j], "answer"));
+            q->same[i][j] = q->same[j][i] =
+                bits ? bits[at] == '1'
+                     : agree(whole_word(row[i], "answer"), whole_word(row[j], "answer"));
 }
 
 /* Every input of answers.jsonl, in its order; *n how many. New array. */
@@ -175,7 +175,8 @@ static const json_t *arm_of(const json_t *results, const char *title)
 {
     size_t i;
     json_t *a;
-    json_array_foreach(json_at(results, "arms"), i, a) {
+    json_array_foreach(json_at(results, "arms"), i, a)
+    {
         if (!strcmp(whole_word(a, "name"), title))
             return a;
     }
@@ -220,7 +221,8 @@ static void check_run(const whole *w, int judged)
         figures_of(w, dirs[i], judged, x[i]);
     for (int i = 0; i < 4; i++) {
         const json_t *a = arm_of(results, titles[i]);
-        check_figures(json_at(a, "metrics"), i ? json_at(a, "difference_to_first") : NULL, x[i], x[0]);
+        check_figures(json_at(a, "metrics"), i ? json_at(a, "difference_to_first") : NULL, x[i],
+                      x[0]);
         if (i == 2) {
             assert_string_equal(whole_word(a, "versus"), "K");
             check_figures(json_at(a, "metrics"), json_at(a, "difference_to_versus"), x[2], x[3]);
@@ -256,7 +258,8 @@ static void check_said(const whole *w, const char *gguf, const char *arm)
     size_t i;
     CHECK_OK(ch_device_open(&d, CH_PRECISION_F32, CH_ISA_AUTO, 1, &e), &e);
     CHECK_OK(ch_model_load(&m, gguf, d, &e), &e);
-    json_array_foreach(same, i, row) {
+    json_array_foreach(same, i, row)
+    {
         const char *bits = whole_word(row, "same");
         json_t *y[3];
         assert_string_equal(whole_word(row, "sim"), "judge");

@@ -64,8 +64,7 @@ static int rows_with(const json_t *rows, const char *part)
     size_t i;
     json_t *one;
     int n = 0;
-    json_array_foreach(rows, i, one)
-        n += strstr(json_string_value(one), part) != NULL;
+    json_array_foreach(rows, i, one) n += strstr(json_string_value(one), part) != NULL;
     return n;
 }
 
@@ -94,13 +93,15 @@ typedef struct {
 /* Every test question against every training row. */
 static void check_split(const whole *w, side s)
 {
-    char *keys = ch_fmt("split.by=%s %s", s.by, s.keys), *name = ch_fmt("%s/base/answers.jsonl", s.by);
+    char *keys = ch_fmt("split.by=%s %s", s.by, s.keys),
+         *name = ch_fmt("%s/base/answers.jsonl", s.by);
     char *record = ch_fmt("%s/sft/train.done.json", s.by);
     whole_ran(w, s.by, keys, arms);
     json_t *trained = trained_rows(w, s.by), *asked = whole_rows(w, name), *row;
     json_t *o = whole_object(w, record);
     size_t i;
-    json_array_foreach(asked, i, row) {
+    json_array_foreach(asked, i, row)
+    {
         assert_int_equal(input_trained(trained, whole_word(row, "input")), s.input);
         assert_int_equal(wording_trained(trained, whole_word(row, "wording")), s.wording);
     }
@@ -120,7 +121,8 @@ static void what_is_tested_is_new_as_the_split_says(void **state)
     put_task(&w, "tasks/ab.json", "Say Answer Reply Write Give Name", "x1 y1 x2 y2 x3 y3 x4 y4");
     put_task(&w, "tasks/cd.json", "Tell Choose Pick Take Find Put", "x5 y5 x6 y6 x7 y7 x8 y8");
     put_task(&w, "test/ef.json", "Do Make Try Get Set", "x9 y9");
-    char *files = ch_fmt("split.train_wordings=0 split.test_wordings=0 data.test_tasks=%s/test", w.dir);
+    char *files =
+        ch_fmt("split.train_wordings=0 split.test_wordings=0 data.test_tasks=%s/test", w.dir);
     const side sides[] = {
         {"both", 0, 0, ""},
         {"input", 0, 1, "split.train_wordings=0 split.test_wordings=0"},
@@ -150,8 +152,8 @@ static int n_long(const json_t *rows, const char *key)
     size_t i;
     json_t *row;
     int n = 0;
-    json_array_foreach(rows, i, row)
-        n += is_long(key ? whole_word(row, key) : json_string_value(row));
+    json_array_foreach(rows, i, row) n +=
+        is_long(key ? whole_word(row, key) : json_string_value(row));
     return n;
 }
 
@@ -217,7 +219,8 @@ static void labels_are_decoded_and_train_the_same(void **state)
         json_t *rows = whole_rows(&w, name[i]), *row;
         size_t k;
         assert_int_equal(json_array_size(rows), 6);
-        json_array_foreach(rows, k, row) {
+        json_array_foreach(rows, k, row)
+        {
             const char *y = whole_word(row, "answer");
             CHECK_(!strcmp(y, "a") || !strcmp(y, "b"));
             assert_string_equal(whole_word(row, "decode"), "labels");

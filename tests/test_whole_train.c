@@ -154,7 +154,8 @@ static int64_t least_dev(const whole *w, const char *arm, double *least)
     size_t i;
     int64_t at = 0;
     *least = INFINITY;
-    json_array_foreach(rows, i, row) {
+    json_array_foreach(rows, i, row)
+    {
         double dev = json_number_at(row, "dev");
         if (dev < *least)
             *least = dev, at = json_count_at(row, "step");

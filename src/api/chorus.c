@@ -162,8 +162,8 @@ static ch_code make_request(ch_request *q, ch_seq *s, const chorus_model *m, con
     char row[32];
     snprintf(row, sizeof row, "prompt %lld", (long long)i);
     CH_TRY(ch_seq_make(s, m->model, prompt, NULL, 0, row, e));
-    if (s->n + o->max_new > ch_model_dims(m->model)->n_ctx)
-        return ch_fail(e, CH_EUSER,
+    if (o->max_new > ch_model_dims(m->model)->n_ctx - s->n)
+        return ch_fail(e, CH_ELONG,
                        "%s: %lld tokens and an answer of %lld do not fit into the context of %lld",
                        row, (long long)s->n, (long long)o->max_new,
                        (long long)ch_model_dims(m->model)->n_ctx);
@@ -217,12 +217,13 @@ ch_code chorus_generate(chorus_model *m, const char *const *prompts, int64_t n,
     chorus_generate_opts def;
     chorus_generate_defaults(&def);
     o = o ? o : &def;
-    if (n < 1 || o->max_new < 1)
-        return ch_fail(
-            e, CH_EUSER,
-            "chorus_generate: %lld prompts and max_new %lld, 1 or more of both are wanted",
-            (long long)n, (long long)o->max_new);
-    memset(out, 0, (size_t)n * sizeof *out);
+    int64_t room = n < 0 || n > INT32_MAX ? 0 : n;
+    memset(out, 0, (size_t)room * sizeof *out);
+    if (!room || o->max_new < 1)
+        return ch_fail(e, CH_EUSER,
+                       "chorus_generate: %lld prompts and max_new %lld, 1 or more of both are "
+                       "wanted, and at most %d prompts",
+                       (long long)n, (long long)o->max_new, INT32_MAX);
     ch_code c = ch_enter(do_generate, &(generate_args){m, prompts, n, o, out}, e);
     if (c != CH_OK) {
         chorus_answers_release(out, n);
@@ -333,6 +334,7 @@ ch_code chorus_measure(chorus_model *m, const char *tasks, const chorus_measure_
 {
     chorus_measure_opts def;
     chorus_measure_defaults(&def);
+    *out = (chorus_measures){0};
     return ch_enter(do_measure, &(measure_args){m, tasks, o ? o : &def, out}, e);
 }
 
@@ -403,6 +405,8 @@ ch_code chorus_train(const char *gguf, const char *tasks, const char *out,
 {
     chorus_train_opts def;
     chorus_train_defaults(&def);
+    if (path)
+        *path = NULL;
     return ch_enter(do_train, &(train_args){gguf, tasks, out, o ? o : &def, path}, e);
 }
 

@@ -76,7 +76,7 @@ static ch_code make_prompt(ch_seq *q, int *fits, ch_model *m, const ch_share *sh
     else if (c != CH_OK)
         ch_fail(e, c, "%s", why.msg);
     else if (!*fits && !drop)
-        c = ch_fail(e, CH_EUSER,
+        c = ch_fail(e, CH_ELONG,
                     "%s: the prompt has %lld tokens and the answer may have %lld, the model's "
                     "context holds "
                     "%lld; shorten it, lower generate.max_new, or set data.overlong to drop",
