@@ -306,15 +306,18 @@ static void no_wording_no_run(void **state)
     (void)state;
     whole w = whole_open();
     ch_err e;
-    CHECK_FAILS(whole_run(&w, "r",
-                          "data.wordings=paraphrase paraphrase.n=3 paraphrase.max_new=60 "
-                          "split.train_wordings=1 split.test_wordings=1",
-                          "[{name: sft, objective: sft}]", &e),
-                CH_EEMPTY, &e, "wording");
+    whole_put(&w, "prompt.txt", "{n}\n{instruction}");
+    char *keys = ch_fmt("data.wordings=paraphrase paraphrase.n=3 paraphrase.max_new=60 "
+                        "paraphrase.prompt=%s/prompt.txt split.train_wordings=1 "
+                        "split.test_wordings=1",
+                        w.dir);
+    CHECK_FAILS(whole_run(&w, "r", keys, "[{name: sft, objective: sft}]", &e), CH_EEMPTY, &e,
+                "wording");
+    free(keys);
     CHECK_(!exists(&w, "r/results.json") && !exists(&w, "r/sft"));
     int code;
-    char *args = ch_fmt("paraphrase --model %s --tasks tasks --threads 1 -n 3 --max-new 60 -q "
-                        "--out w.json",
+    char *args = ch_fmt("paraphrase --model %s --tasks tasks --threads 1 --prompt prompt.txt -n 3 "
+                        "--max-new 60 -q --out w.json",
                         w.gguf);
     free(whole_says(&w, args, &code));
     assert_int_equal(code, 1);

@@ -63,7 +63,7 @@ static ch_code check_one(int *fits, const ch_model *m, const ch_split *s, const 
         return c;
     const ch_task *t = s->list[of->task].task;
     return ch_fail(
-        e, CH_EUSER,
+        e, CH_ELONG,
         "%s, input %s: a question of the self-reward has %lld tokens and the answer in it "
         "may have %lld, the model's context holds %lld; shorten it, lower align.max_new, "
         "or set data.overlong to drop",

@@ -79,7 +79,7 @@ static ch_code make_prompt(ch_seq *seq, int *fits, const ch_model *m, const char
         return c == CH_ELONG && o->drop_overlong ? CH_OK : ch_fail(e, c, "%s", why.msg);
     if (!o->drop_overlong)
         c = ch_fail(
-            e, CH_EUSER,
+            e, CH_ELONG,
             "%s: the prompt has %lld tokens and a candidate may have %lld, at most %lld fit (%s); "
             "shorten it, lower align.max_new%s, or set data.overlong to drop",
             row, (long long)seq->n, (long long)o->max_new, (long long)most,

@@ -172,7 +172,7 @@ static ch_code make_prompt(ch_seq *s, const ch_model *m, const texts *t, int64_t
     CH_TRY(ch_seq_make(s, m, t->list[i], NULL, 0, row, e));
     if (s->n + max_new <= ctx)
         return CH_OK;
-    return ch_fail(e, CH_EUSER,
+    return ch_fail(e, CH_ELONG,
                    "%s: %lld tokens and an answer of %lld do not fit into the context of %lld; "
                    "shorten it or lower --max-new",
                    row, (long long)s->n, (long long)max_new, (long long)ctx);

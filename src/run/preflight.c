@@ -158,7 +158,7 @@ static ch_code judge_task(ch_share *h, const ch_recipe *r, const ch_model *judge
         free(question);
         CH_TRY(c);
         if (!fits && r->data.overlong != CH_OVERLONG_DROP)
-            return ch_fail(e, CH_EUSER,
+            return ch_fail(e, CH_ELONG,
                            "%s: instance %s: the judge's question with two answers of %lld tokens "
                            "does not fit into the context of %s, %lld tokens; shorten it, lower "
                            "generate.max_new, or set data.overlong to drop",
