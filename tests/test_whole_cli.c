@@ -157,7 +157,7 @@ static char *input_of(const char *row)
 /* Inputs drawn for candidates against those of the first update, as sets. */
 static int drawn_alike(const whole *w, const char *run)
 {
-    char *args = ch_fmt("show-batch %s.yaml --update 1 --json", run);
+    char *args = ch_fmt("show-batch %s.yaml --update 1 --plain --json", run);
     char *out = whole_says(w, args, NULL), *pattern = ch_fmt("%s/align/*/candidates.jsonl", run);
     char *name = whole_find(w, pattern);
     json_t *rows = whole_rows(w, name), *row, *drawn = json_object(), *updated = json_object();
