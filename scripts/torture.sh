@@ -14,6 +14,8 @@ POINTS=${POINTS:-kill=300 tear=60 eio=100 enospc=60 full=60 reading=60 alloc=200
     other=40 two=60 report=40 report-eio=30 report-alloc=40}
 FAULTS=$(dirname "$CHORUS")/tests/faults.so
 [ -e "$FAULTS" ] || exit 77 # a sanitizer has the allocator
+# In memory where there is a place for that: thousands of syncs say nothing more on a disk.
+[ -n "${TMPDIR:-}" ] || [ ! -w /dev/shm ] || TMPDIR=/dev/shm
 DIR=$(mktemp -d "${TMPDIR:-/tmp}/chorus-torture-XXXXXX") || exit 1
 trap 'rm -rf "$DIR"' EXIT
 export GOMP_SPINCOUNT=2000 NO_COLOR=1 FAULT_REPORT=report
@@ -93,9 +95,13 @@ resumes() # resumes FILE_OF_SUMS ARGS...
     [ $end -lt 128 ] || verdict crash
     [ $end -eq 0 ] || verdict refused
     sums run > got
-    # What belongs to another recipe may stay beside.
-    [ "$kind" != two ] || { awk 'NR == FNR { w[$2]; next } $2 in w || $2 !~ /align/' "$want" got > got.of && mv got.of got; }
-    cmp -s got "$want" || verdict wrong
+    if [ "$kind" = two ]; then # the other recipe's candidates stay beside, and curves that it wrote over are told
+        other_sums=/align/.*-\|/train/\|report.html\|results.json
+        grep -v "$other_sums" got > got.of
+        grep -v "$other_sums" "$want" | cmp -s - got.of || verdict wrong
+    else
+        cmp -s got "$want" || verdict wrong
+    fi
 }
 
 # After a fault that the program can tell: an exit code of its own and one sentence with the reason.
@@ -118,7 +124,7 @@ point() # point KIND AT
     kind=$1
     result=
     ended=0
-    export FAULT_AT="$2" FAULT_DO=kill FAULT_CALLS=file FAULT_ERROR=EIO FAULT_FROM=
+    export FAULT_AT="$2" FAULT_DO=kill FAULT_CALLS=file FAULT_ERROR=EIO FAULT_FROM= FAULT_NOT=none
     rm -rf run
     case $kind in fresh | other | two | report*) cp -a "$DIR/done" run ;; esac
     case $kind in other) rm -rf run && cp -a "$DIR/done.c" run ;; esac
@@ -129,7 +135,7 @@ point() # point KIND AT
     full) FAULT_DO=all FAULT_ERROR=ENOSPC ;;
     reading) FAULT_DO=fail FAULT_CALLS=reading ;;
     alloc | report-alloc) FAULT_DO=fail FAULT_CALLS=alloc FAULT_FROM=own ;;
-    library) FAULT_DO=fail FAULT_CALLS=alloc ;;
+    library) FAULT_DO=fail FAULT_CALLS=alloc FAULT_NOT=libdnnl ;;
     term) FAULT_DO=term ;;
     esac
     [ "$kind" != tear ] || FAULT_DO=tear FAULT_CALLS=write
