@@ -10,6 +10,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
+static const ch_cmd commands[] = {{"run", "[RECIPE]", "", ch_opts_run, NULL, 0, 1, ""},
+                                  {"measure", "", "", ch_opts_measure, NULL, 0, 0, ""},
+                                  {"train", "", "", ch_opts_train, NULL, 0, 0, ""},
+                                  {"generate", "[PROMPT..]", "", ch_opts_generate, NULL, 0, -1, ""},
+                                  {"paraphrase", "", "", ch_opts_paraphrase, NULL, 0, 0, ""},
+                                  {"show-batch", "", "", ch_opts_show_batch, NULL, 0, 1, ""},
+                                  {"compare", "A B", "", ch_opts_compare, NULL, 2, 2, ""},
+                                  {"report", "RUN", "", ch_opts_report, NULL, 1, 1, ""},
+                                  {NULL, NULL, NULL, NULL, NULL, 0, 0, NULL}};
+
 static int said(ch_code c, const ch_err *e)
 {
     CH_MUST(c == e->code && (c == CH_OK || (c == CH_EUSER && e->msg[0] && !strchr(e->msg, '\n'))));
@@ -37,11 +47,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     words[k++] = "chorus";
     for (char *s = strtok_r(text, "\n", &save); s; s = strtok_r(NULL, "\n", &save))
         words[k++] = s;
-    ch_args a;
+    ch_args a = {.commands = commands};
     ch_err e = {0};
     if (said(ch_args_parse(&a, k, words, &e), &e)) {
         CH_MUST(a.help || a.version || a.cmd);
-        if (a.cmd)
+        if (!a.help && !a.version)
             options(&a);
     }
     ch_args_free(&a);
