@@ -15,8 +15,8 @@ ctest = ctest --output-on-failure --no-tests=error $(if $(TESTS),-R '$(TESTS)')
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := all
-.PHONY: all help deps build demo test selftest mutants asan valgrind fuzz bench bench-peers hdr-check deps-check \
-	names-check banned budgets format-check lint format clean distclean
+.PHONY: all help deps build demo test selftest mutants asan valgrind torture fuzz bench bench-peers hdr-check \
+	deps-check names-check banned budgets format-check lint format clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -53,6 +53,9 @@ asan: deps ## all tests but that of the peak memory, under the address, leak and
 
 valgrind: deps ## all C tests under valgrind (slow)
 	scripts/valgrind.sh
+
+torture: build ## kill, starve and refuse the disk to a whole tiny run at hundreds of places (minutes)
+	CHORUS=$(BUILD)/chorus scripts/torture.sh
 
 fuzz: deps ## explore each reader with libFuzzer for FUZZ_SECONDS (60)
 	scripts/fuzz.sh

@@ -44,11 +44,10 @@ ch_code ch_meta_open(struct gguf_context **g, const char *path, ch_err *e)
     int64_t bytes = 0;
     open_call o = {.path = path};
     CH_TRY(ch_gguf_check(path, &bytes, e));
-    (void)ch_llama_last_error();
     CH_TRY(ch_llama_call(open_gguf, &o, path, e));
     if (!o.g)
-        return ch_fail(e, CH_EUSER, "%s: its metadata is cut short or damaged (%s); fetch it again",
-                       path, ch_llama_last_error());
+        return ch_llama_refused(path, "its metadata is cut short or damaged", "; fetch it again",
+                                e);
     ch_code code = check_extent(o.g, path, bytes, e);
     if (code == CH_OK)
         *g = o.g;

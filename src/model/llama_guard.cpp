@@ -4,6 +4,7 @@ extern "C" {
 #include "base/log.h"
 }
 
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -19,8 +20,8 @@ extern "C" {
 static const size_t STACK_PER_BYTE = 640, FEW_BYTES = 4096;
 
 static thread_local char last_error[200];
-static thread_local char last_error_out[200];
-static thread_local int inside; /* calls of ch_llama_call on this thread */
+static thread_local int no_memory, why_io; /* since the last call; errno of a failed read */
+static thread_local int inside;            /* calls of ch_llama_call on this thread */
 
 const char *ch_llama_shown(char *out, size_t cap, const char *s)
 {
@@ -38,8 +39,10 @@ static void to_log(enum ggml_log_level level, const char *text, void *)
     if (n == 0 || level == GGML_LOG_LEVEL_CONT)
         return;
     ch_llama_shown(line, n + 1 < sizeof line ? n + 1 : sizeof line, text);
-    if (level == GGML_LOG_LEVEL_ERROR)
+    if (level == GGML_LOG_LEVEL_ERROR) {
         memcpy(last_error, line, sizeof line);
+        no_memory |= strstr(line, "bad_alloc") || strstr(line, "allocate");
+    }
     ch_log(CH_DEBUG, "libllama: %s", line);
 }
 
@@ -63,11 +66,13 @@ void ch_llama_quiet(void)
     (void)done;
 }
 
-const char *ch_llama_last_error(void)
+ch_code ch_llama_refused(const char *path, const char *what, const char *hint, ch_err *e)
 {
-    memcpy(last_error_out, last_error, sizeof last_error);
-    last_error[0] = 0;
-    return last_error_out;
+    if (no_memory)
+        return ch_fail(e, CH_EMEM, "%s: no memory for what libllama needs", path);
+    if (why_io)
+        return ch_fail(e, CH_EIO, "%s: reading failed: %s", path, strerror(why_io));
+    return ch_fail(e, CH_EUSER, "%s: %s (%s)%s", path, what, last_error, hint);
 }
 
 /* What is thrown now, as an error. */
@@ -80,7 +85,7 @@ static ch_code caught(const char *what, ch_err *e)
         return ch_fail(e, CH_EMEM, "%s: no memory for what libllama needs", what);
     } catch (const std::exception &x) {
         /* ggml says that it got no memory, and then asserts that it did */
-        if (strstr(last_error, "allocate"))
+        if (no_memory)
             return ch_fail(e, CH_EMEM, "%s: no memory for what libllama needs", what);
         return ch_fail(e, CH_EUSER, "%s: libllama stopped: %s", what,
                        ch_llama_shown(line, sizeof line, x.what()));
@@ -94,9 +99,12 @@ ch_code ch_llama_call(void (*fn)(void *ctx), void *ctx, const char *what, ch_err
     const int depth = inside++;
     ch_code code = CH_OK;
     last_error[0] = 0;
+    no_memory = 0;
     try {
         ch_llama_quiet();
+        errno = 0;
         fn(ctx);
+        why_io = errno == EIO ? EIO : 0;
     } catch (...) {
         code = caught(what, e);
     }

@@ -20,8 +20,10 @@ ch_code ch_llama_call_text(void (*fn)(void *ctx), void *ctx, size_t bytes, const
 
 /* From now on nothing of libllama or ggml reaches stderr but through ch_log at CH_DEBUG. */
 void ch_llama_quiet(void);
-/* The last error that libllama logged on this thread since the last call, "" if none. */
-const char *ch_llama_last_error(void);
+/* Where the last ch_llama_call gave nothing and threw nothing: lack of memory (CH_EMEM) and a failure
+ * of reading (CH_EIO) are told as such; anything else is CH_EUSER with `what` ("is damaged"), what
+ * libllama logged, and hint, which may be "". */
+ch_code ch_llama_refused(const char *path, const char *what, const char *hint, ch_err *e);
 
 /* s as one line that a terminal takes as it is: every byte that is not printable ASCII becomes '?',
  * and it ends after cap - 1 bytes. Returns out. */

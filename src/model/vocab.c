@@ -51,11 +51,9 @@ ch_code ch_vocab_load(ch_model *m, ch_err *e)
     CH_TRY(ch_meta_check_tokenizer(m->meta, m->path, m->dims.V, &present, e));
     if (!present)
         return CH_OK;
-    (void)ch_llama_last_error();
     CH_TRY(ch_llama_call(load_vocab, m, m->path, e));
     if (!m->llama)
-        return ch_fail(e, CH_EUSER, "%s: libllama cannot use its tokenizer (%s)", m->path,
-                       ch_llama_last_error());
+        return ch_llama_refused(m->path, "libllama cannot use its tokenizer", "", e);
     if (llama_vocab_n_tokens(m->vocab) != m->dims.V)
         return ch_fail(e, CH_EUSER, "%s: a vocabulary of %d and an embedding of %lld rows", m->path,
                        llama_vocab_n_tokens(m->vocab), (long long)m->dims.V);

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "run/run_dir.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -303,7 +304,9 @@ ch_code ch_dir_enter(ch_state *s, int fresh, ch_err *e)
     s->lock = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     ch_guard_fd(s->lock);
     if (s->lock < 0 || flock(s->lock, LOCK_EX | LOCK_NB))
-        return ch_fail(e, CH_EUSER, "%s: another chorus is at work there", s->dir);
+        return errno == EWOULDBLOCK
+                   ? ch_fail(e, CH_EUSER, "%s: another chorus is at work there", s->dir)
+                   : ch_fail(e, CH_EIO, "%s: cannot be locked: %s", s->dir, strerror(errno));
     CH_TRY(ch_dir_check(s->r, fresh, e));
     json_t *arms = arms_there(s->dir), *own = json_array();
     list_recipe(own, s->r);

@@ -125,12 +125,13 @@ static char *file_label(const ch_stage *s, const char *name)
 }
 
 static ch_stage_state file_state(const ch_stage *s, const json_t *v, const char *name,
-                                 ch_seen *seen, ch_hash *want)
+                                 ch_seen *seen, ch_hash *want, char **why)
 {
     const json_t *it = json_object_get(json_object_get(v, "files"), name);
     const char *hash = json_string_value(json_object_get(it, "sha256"));
     char *path = ch_path(s->dir, name);
     ch_hash h;
+    ch_err e = {0};
     struct stat st;
     ch_stage_state state = CH_STAGE_DONE;
     if (hash)
@@ -138,8 +139,16 @@ static ch_stage_state file_state(const ch_stage *s, const json_t *v, const char 
     if (stat(path, &st))
         state = CH_STAGE_LOST;
     else if (!hash || st.st_size != json_integer_value(json_object_get(it, "bytes")) ||
-             ch_seen_hash(seen, path, &h, NULL) != CH_OK || strcmp(h.hex, hash))
+             ch_seen_hash(seen, path, &h, &e) != CH_OK || strcmp(h.hex, hash))
         state = CH_STAGE_ALTERED;
+    if (state != CH_STAGE_DONE && why) {
+        char *label = file_label(s, name);
+        *why = e.code != CH_OK
+                   ? ch_dup(e.msg)
+                   : ch_fmt("%s is %s", label,
+                            state == CH_STAGE_LOST ? "missing" : "not what was written");
+        free(label);
+    }
     free(path);
     return state;
 }
@@ -148,14 +157,9 @@ static ch_stage_state files_state(ch_stage *s, const json_t *v, ch_seen *seen, c
 {
     ch_stage_state worst = CH_STAGE_DONE;
     for (int i = 0; i < CH_STAGE_FILES && s->kind->files[i]; i++) {
-        ch_stage_state state = file_state(s, v, s->kind->files[i], seen, &s->file[i]);
-        if (state == CH_STAGE_DONE || worst != CH_STAGE_DONE)
-            continue;
-        worst = state;
-        char *label = file_label(s, s->kind->files[i]);
-        *why =
-            ch_fmt("%s is %s", label, state == CH_STAGE_LOST ? "missing" : "not what was written");
-        free(label);
+        char **first = worst == CH_STAGE_DONE ? why : NULL;
+        ch_stage_state state = file_state(s, v, s->kind->files[i], seen, &s->file[i], first);
+        worst = worst == CH_STAGE_DONE ? state : worst;
     }
     return worst;
 }
@@ -195,11 +199,12 @@ ch_stage_state ch_stage_check(ch_stage *s, ch_seen *seen, char **why)
 {
     char *text = NULL;
     json_t *v = NULL;
+    ch_err e = {0};
     ch_stage_state state = CH_STAGE_NEVER;
     if (!ch_exists(s->done)) {
         text = ch_fmt("%s has no record", s->label);
-    } else if (ch_json_load(&v, s->done, NULL) != CH_OK) {
-        text = ch_fmt("%s.done.json cannot be read", s->label);
+    } else if (ch_json_load(&v, s->done, &e) != CH_OK) {
+        text = ch_fmt("%s.done.json cannot be read (%s)", s->label, e.msg);
         state = CH_STAGE_ALTERED;
     } else {
         state = compare(s, v, seen, &text);
@@ -218,7 +223,7 @@ int ch_stage_shown(const ch_stage *s, ch_seen *seen)
     json_t *v = NULL;
     if (ch_json_load(&v, s->done, NULL) != CH_OK)
         return 0;
-    int yes = file_state(s, v, s->kind->shown, seen, &h) == CH_STAGE_DONE;
+    int yes = file_state(s, v, s->kind->shown, seen, &h, NULL) == CH_STAGE_DONE;
     json_decref(v);
     return yes;
 }

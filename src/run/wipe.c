@@ -179,9 +179,11 @@ static ch_code everything(wipe *w, int dir, const char *path, const char *const 
     if (w->only_tmp)
         files(w, dir, mark);
     stage_files(w, dir, CH_S_WORDINGS, CH_S_WORDINGS);
-    align_files(w, dir);
+    /* Arms before what they were trained on: one that is still whole when a deletion is cut short
+     * keeps its pairs, and any other makes them again. */
     for (; *arms; arms++)
         arm_files(w, dir, *arms);
+    align_files(w, dir);
     if (!w->failed)
         return CH_OK;
     return ch_fail(e, CH_EIO, "%s: %s cannot be deleted: %s", path, w->failed, strerror(w->why));

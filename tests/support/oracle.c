@@ -28,7 +28,6 @@ ch_code ch_oracle_open(ch_oracle **out, const char *path, int64_t n_ctx, int thr
     *out = NULL;
     CH_MUST(n_ctx >= 1 && n_ctx <= INT32_MAX && threads >= 1);
     ch_llama_quiet();
-    (void)ch_llama_last_error();
     struct llama_model_params p = llama_model_default_params();
     p.use_extra_bufts = false;
     ch_oracle *o = ch_new(1, sizeof *o);
@@ -36,7 +35,7 @@ ch_code ch_oracle_open(ch_oracle **out, const char *path, int64_t n_ctx, int thr
     o->ctx = o->model ? new_context(o->model, n_ctx, threads) : NULL;
     if (!o->ctx) {
         ch_oracle_close(o);
-        return ch_fail(e, CH_EUSER, "%s: libllama cannot run it (%s)", path, ch_llama_last_error());
+        return ch_llama_refused(path, "libllama cannot run it", "", e);
     }
     o->vocab = llama_model_get_vocab(o->model);
     o->n_ctx = n_ctx;
@@ -77,8 +76,7 @@ static ch_code feed(ch_oracle *o, const int32_t *ids, int64_t n, int64_t past, i
     int32_t bad = llama_decode(o->ctx, b);
     llama_batch_free(b);
     if (bad)
-        return ch_fail(e, CH_EIO, "llama_decode of %lld tokens failed with %d (%s)", (long long)n,
-                       bad, ch_llama_last_error());
+        return ch_fail(e, CH_EIO, "llama_decode of %lld tokens failed with %d", (long long)n, bad);
     return CH_OK;
 }
 

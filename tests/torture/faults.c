@@ -1,22 +1,28 @@
 /* Makes the n-th allocation or file call of a program fail, or kills the program there. A module
  * for LD_PRELOAD, told by the environment what to do:
  *
- *   FAULT_CALLS  which calls count: "alloc", "file", or names with commas between them, of
- *                malloc calloc realloc aligned mmap | open write fsync rename close mkdir unlink
- *                flock ftruncate (open: for writing only; fsync and fdatasync are one)
- *   FAULT_AT     the number, from 1, of the call to act on; 0 or not set: only count
- *   FAULT_DO     fail (default), kill (SIGKILL before the call), tear (a write is done by half,
- *                then SIGKILL), all (fail at FAULT_AT and ever after, as on a full disk)
- *   FAULT_ERROR  EIO (default) or ENOSPC, for file calls; an allocation gives ENOMEM
- *   FAULT_DIR    absolute directory: only file calls on paths below it count
- *   FAULT_FROM   own: allocations count only when the program itself asks, not a shared library
- *   FAULT_REPORT file: "hit NAME" when the call came, "calls N" at exit
+ *   FAULT_CALLS   which calls count: "alloc", "file", "reading", or names with commas between them
+ *                 alloc: malloc calloc realloc aligned mmap
+ *                 file: open (for writing) write fsync rename close mkdir unlink flock ftruncate
+ *                 reading: look (open for reading, also of a directory) read
+ *   FAULT_AT      the number, from 1, of the call to act on; 0 or not set: only count
+ *   FAULT_DO      fail (default), kill (SIGKILL before the call), tear (a write is done by half,
+ *                 then SIGKILL), term (SIGTERM before the call), all (fail at FAULT_AT and ever
+ *                 after, as on a full disk)
+ *   FAULT_ERROR   EIO (default) or ENOSPC, for file calls; an allocation gives ENOMEM
+ *   FAULT_DIR     absolute directory: only file calls on paths below it count
+ *   FAULT_FROM    own: allocations count only when the program itself asks, not a shared library
+ *   FAULT_NOT     part of a library's name: where the call is made for it, by whatever means, the
+ *                 next one is taken (some crash for themselves without memory)
+ *   FAULT_REPORT  file: "hit NAME" when the call came, "calls N" at exit
  *
  * Nothing counts before main or in a child process. The command starts itself again when
  * GOMP_SPINCOUNT is not set, and counting begins anew: set it. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <link.h>
@@ -36,14 +42,14 @@ enum { FDS = 1024 };
 
 typedef enum { NONE, FAIL, TEAR } act;
 
-static const char *const names[] = {"malloc", "calloc", "realloc", "aligned",  "mmap",
-                                    "open",   "write",  "fsync",   "rename",   "close",
-                                    "mkdir",  "unlink", "flock",   "ftruncate"};
+static const char *const names[] = {"malloc", "calloc",    "realloc", "aligned", "mmap",  "open",
+                                    "write",  "fsync",     "rename",  "close",   "mkdir", "unlink",
+                                    "flock",  "ftruncate", "look",    "read"};
 enum { MALLOC, CALLOC, REALLOC, ALIGNED, MMAP, OPEN, WRITE, FSYNC, RENAME, CLOSE, MKDIR, UNLINK };
-enum { FLOCK = UNLINK + 1, FTRUNCATE, N_CALLS };
+enum { FLOCK = UNLINK + 1, FTRUNCATE, LOOK, READ, N_CALLS };
 
 static int started, counts[N_CALLS], from_own, error = EIO;
-static const char *todo = "fail", *report_path;
+static const char *todo = "fail", *report_path, *not_for;
 static char dir[PATH_MAX];
 static long at;
 static atomic_long n_calls;
@@ -69,6 +75,17 @@ static void report(const char *what, long n)
     syscall(SYS_close, fd);
 }
 
+static int is_passed_over(void)
+{
+    void *from[64];
+    Dl_info who;
+    int n = backtrace(from, 64);
+    for (int i = 0; i < n; i++)
+        if (dladdr(from[i], &who) && who.dli_fname && strstr(who.dli_fname, not_for))
+            return 1;
+    return 0;
+}
+
 /* What is to happen to this call. */
 static act next(int call)
 {
@@ -78,12 +95,20 @@ static act next(int call)
     int all = !strcmp(todo, "all");
     if (!at || (all ? n < at : n != at))
         return NONE;
+    if (call <= MMAP && not_for && n == at && is_passed_over()) {
+        at++;
+        return NONE;
+    }
     if (n == at)
         report(names[call], -1);
     if (!strcmp(todo, "tear") && call == WRITE)
         return TEAR;
     if (!strcmp(todo, "kill") || !strcmp(todo, "tear"))
         kill(owner, SIGKILL);
+    if (!strcmp(todo, "term")) {
+        kill(owner, SIGTERM);
+        return NONE;
+    }
     errno = call <= MMAP ? ENOMEM : error;
     return FAIL;
 }
@@ -157,8 +182,8 @@ static int is_tracked(int fd)
 
 static int open_at(int base, const char *path, int flags, mode_t mode)
 {
-    int ours = below(path);
-    if (ours && (flags & (O_WRONLY | O_RDWR | O_CREAT)) && next(OPEN))
+    int ours = path[0] == '/' || base == AT_FDCWD ? below(path) : is_tracked(base);
+    if (ours && next(flags & (O_WRONLY | O_RDWR | O_CREAT) ? OPEN : LOOK))
         return -1;
     int fd = (int)syscall(SYS_openat, base, path, flags, mode);
     if (fd >= 0 && fd < FDS)
@@ -190,6 +215,11 @@ ssize_t write(int fd, const void *data, size_t n)
     if (a == TEAR)
         kill(owner, SIGKILL);
     return done;
+}
+
+ssize_t read(int fd, void *data, size_t n)
+{
+    return is_tracked(fd) && next(READ) ? -1 : syscall(SYS_read, fd, data, n);
 }
 
 int close(int fd)
@@ -238,7 +268,21 @@ int unlink(const char *path)
     return below(path) && next(UNLINK) ? -1 : (int)syscall(SYS_unlink, path);
 }
 
-/* libc's streams write past this module: one on a file below dir is made of the calls above. */
+/* Relative to a directory that is open: below dir when that is. */
+int unlinkat(int base, const char *path, int flags)
+{
+    int ours = path[0] == '/' || base == AT_FDCWD ? below(path) : is_tracked(base);
+    return ours && next(UNLINK) ? -1 : (int)syscall(SYS_unlinkat, base, path, flags);
+}
+
+DIR *opendir(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    return d;
+}
+
+/* libc's streams read and write past this module: one on a file below dir is made of the calls above. */
 static ssize_t stream_write(void *fd, const char *data, size_t n)
 {
     size_t done = 0;
@@ -249,6 +293,11 @@ static ssize_t stream_write(void *fd, const char *data, size_t n)
         done += (size_t)k;
     }
     return (ssize_t)n;
+}
+
+static ssize_t stream_read(void *fd, char *data, size_t n)
+{
+    return read((int)(intptr_t)fd, data, n);
 }
 
 static int stream_seek(void *fd, off64_t *to, int whence)
@@ -269,13 +318,14 @@ FILE *fopen(const char *path, const char *mode)
     if (!real)
         real = (FILE * (*)(const char *, const char *)) dlsym(RTLD_NEXT, "fopen");
     int append = mode[0] == 'a', rest = append ? O_APPEND : O_TRUNC;
-    if (mode[0] == 'r' || strchr(mode, '+') || !below(path))
+    if (strchr(mode, '+') || !below(path))
         return real(path, mode);
-    int fd = open_at(AT_FDCWD, path, O_WRONLY | O_CREAT | O_CLOEXEC | rest, 0666);
+    int reads = mode[0] == 'r', how = reads ? O_RDONLY : O_WRONLY | O_CREAT | rest;
+    int fd = open_at(AT_FDCWD, path, how | O_CLOEXEC, 0666);
     if (fd < 0 || fd >= FDS)
         return NULL;
-    const cookie_io_functions_t io = {NULL, stream_write, stream_seek, stream_close};
-    return streams[fd] = fopencookie((void *)(intptr_t)fd, append ? "a" : "w", io);
+    const cookie_io_functions_t io = {stream_read, stream_write, stream_seek, stream_close};
+    return streams[fd] = fopencookie((void *)(intptr_t)fd, reads ? "r" : append ? "a" : "w", io);
 }
 
 FILE *fopen64(const char *path, const char *mode)
@@ -341,13 +391,18 @@ static int begin(int argc, char **argv, char **env)
     const char *why = getenv("FAULT_ERROR"), *below_dir = getenv("FAULT_DIR");
     const char *from = getenv("FAULT_FROM");
     for (int i = 0; calls && i < N_CALLS; i++)
-        counts[i] = has(calls, names[i]) || has(calls, i <= MMAP ? "alloc" : "file");
+        counts[i] = has(calls, names[i]) || has(calls, i <= MMAP  ? "alloc"
+                                                       : i < LOOK ? "file"
+                                                                  : "reading");
     at = n ? strtol(n, NULL, 10) : 0;
     todo = how ? how : todo;
     error = why && !strcmp(why, "ENOSPC") ? ENOSPC : EIO;
     if (below_dir)
         snprintf(dir, sizeof dir, "%s", below_dir);
     report_path = getenv("FAULT_REPORT");
+    not_for = getenv("FAULT_NOT");
+    void *unused[4];
+    backtrace(unused, 4); /* this one too */
     from_own = from && !strcmp(from, "own");
     dl_iterate_phdr(find_own, NULL);
     dlsym(RTLD_NEXT, "fopen"); /* allocates the first time */
