@@ -7,24 +7,19 @@ set -eu
 cd "$(dirname "$0")/.."
 root=$PWD work=$PWD/build-mutants list=tests/mutants/list.txt
 tree=$work/tree
-tests='test_gradients test_train test_resume test_sampling'
-export OMP_WAIT_POLICY=passive SRC="$root"
+quick='test_gradients test_train test_resume test_sampling'
+whole='test_whole_align test_whole_train test_whole_splits test_whole_figures test_whole_cli'
+export OMP_WAIT_POLICY=passive SRC="$root" CHORUS="$work/build/chorus"
 unset MAKEFLAGS MAKELEVEL
 
-# The rooms under test and those tests, nothing else: what is broken is built again in seconds.
+# The sources and those tests, nothing else: what is broken is built again in seconds.
 lay_tree() {
     rm -rf "$work"
-    mkdir -p "$tree/tests" "$tree/src/align" "$work/m"
-    cp -r CMakeLists.txt cmake include "$tree/"
-    for room in base tensor model train; do cp -r src/$room "$tree/src/"; done
-    for room in src/*/; do
-        mkdir -p "$tree/$room"
-        cp "$room"*.h "$tree/$room" 2>/dev/null || true
-    done
-    cp src/align/objectives.c src/align/losses.c "$tree/src/align/"
+    mkdir -p "$tree/tests" "$work/m"
+    cp -r CMakeLists.txt cmake include src examples "$tree/"
     cp -r tests/CMakeLists.txt tests/support tests/mutants tests/torture "$tree/tests/"
     rm -f "$tree"/tests/support/report*
-    for t in $tests; do cp "tests/$t.c" "$tree/tests/"; done
+    for t in $quick $whole; do cp "tests/$t.c" "$tree/tests/"; done
     # auto is portable, the others are refused, and oneDNN is free to use what the CPU has (bf16 needs it)
     sed -e 's/\*isa = c->avx512 ? .*/*isa = CH_ISA_PORTABLE;/' -e 's/ && !c->avx\(512\|2\))/)/g' \
         -e '/\*choose_ops(/,/^}/ s/#ifdef __x86_64__/#if 0/' src/tensor/device.c >"$tree/src/tensor/device.c"
@@ -43,9 +38,19 @@ build() {
     }
 }
 
-# The first test that turns red, or nothing.
+# What looks at a file: the quick tests at arithmetic, whole runs at what stands above it.
+tests_of() {
+    case $1 in
+    src/align/objectives.c | src/align/losses.c) echo "$quick" ;;
+    src/tensor/team.c) echo test_whole_cli ;;
+    src/base/* | src/tensor/* | src/model/* | src/train/*) echo "$quick" ;;
+    *) echo "$whole" ;;
+    esac
+}
+
+# The first of these tests that turns red, or nothing.
 red_test() {
-    for t in $tests; do
+    for t; do
         build "$t"
         code=0
         timeout 300 "$work/build/tests/$t" >"$work/run.log" 2>&1 || code=$?
@@ -62,7 +67,7 @@ llama=${LLAMA_DIR:-}
 lay_tree
 cmake --log-level=ERROR -S "$tree" -B "$work/build" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG=-O1 \
     -DCHORUS_LLAMA="$llama" >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
-red=$(red_test)
+red=$(red_test $quick $whole)
 [ -z "$red" ] || { cat "$work/run.log"; echo "mutants: red without any mutant: $red"; exit 1; }
 echo "mutants: green without a mutant"
 
@@ -107,7 +112,7 @@ for m in "$work"/m/*.sed; do
     sed -f "$m.sed" "$file" >"$work/mutated"
     cmp -s "$work/mutated" "$file" && { echo "mutants: \"$name\" changes nothing in $file: follow the code"; exit 1; }
     cp "$work/mutated" "$tree/$file"
-    red=$(red_test)
+    red=$(red_test $(tests_of "$file"))
     cp "$file" "$tree/$file"
     ran=$((ran + 1))
     if [ -n "$red" ]; then

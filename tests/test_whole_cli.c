@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "chorus.h"
 #include "support/gguf_edit.h"
 
@@ -185,17 +186,15 @@ static void candidates_are_not_the_first_updates_rows(void **state)
     (void)state;
     whole w = whole_open();
     int alike = 0;
-    char task[4000] =
-        "{\"Definition\": [\"Say a or b.\"], \"Paraphrases\": [\"Answer a or b.\", \"Reply a "
-        "or b.\", \"Write a or b.\", \"Give a or b.\", \"Name a or b.\"], \"Instances\": [";
-    for (int i = 0; i < 40; i++) {
-        char one[80];
-        snprintf(one, sizeof one, "%s{\"id\": \"%d\", \"input\": \"n%d\", \"output\": [\"%c\"]}",
-                 i ? "," : "", i, i, i % 2 ? 'a' : 'b');
-        strcat(task, one);
-    }
-    strcat(task, "]}");
-    whole_put(&w, "tasks/ab.json", task);
+    ch_str task = {0};
+    ch_str_add(&task, "{\"Definition\": [\"Say a or b.\"], \"Paraphrases\": [\"Answer a or b.\", "
+                      "\"Reply a or b.\", \"Write a or b.\", \"Give a or b.\"], \"Instances\": [");
+    for (int i = 0; i < 40; i++)
+        ch_str_addf(&task, "%s{\"id\": \"%d\", \"input\": \"n%d\", \"output\": [\"%c\"]}",
+                    i ? "," : "", i, i, i % 2 ? 'a' : 'b');
+    ch_str_add(&task, "]}");
+    whole_put(&w, "tasks/ab.json", ch_str_get(&task));
+    ch_str_free(&task);
     for (int seed = 1; seed <= 3; seed++) {
         char *run = ch_fmt("s%d", seed);
         char *keys = ch_fmt("seed=%d align.items=4 align.gold_target=true align.samples=2 "

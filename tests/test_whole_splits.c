@@ -173,15 +173,16 @@ static void long_rows_are_dropped_everywhere_or_refused(void **state)
     static const char with_cat[] = "[{name: sft, objective: sft, augment: true}, "
                                    "{name: cat, objective: cat, from: sft}]";
     whole w = whole_open();
-    char stem[300], inputs[4000] = "x1 y1 x2 y2 x3 y3 x4 y4";
+    ch_str inputs = {0};
     ch_err e;
-    memset(stem, 'x', sizeof stem);
-    for (int i = 0; i < 8; i++) {
-        char one[320];
-        snprintf(one, sizeof one, " %.260s%d", stem, i);
-        strcat(inputs, one);
-    }
-    put_task(&w, "tasks/ab.json", "Say Answer Reply Write Give Name", inputs);
+    char stem[261];
+    memset(stem, 'x', sizeof stem - 1);
+    stem[sizeof stem - 1] = 0;
+    ch_str_add(&inputs, "x1 y1 x2 y2 x3 y3 x4 y4");
+    for (int i = 0; i < 8; i++)
+        ch_str_addf(&inputs, " %s%d", stem, i);
+    put_task(&w, "tasks/ab.json", "Say Answer Reply Write Give Name", ch_str_get(&inputs));
+    ch_str_free(&inputs);
     CHECK_FAILS(whole_run(&w, "no", keys, with_cat, &e), CH_ELONG, &e, "fit");
     char *drop = ch_fmt("%s data.overlong=drop", keys);
     whole_ran(&w, "drop", drop, with_cat);

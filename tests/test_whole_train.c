@@ -209,6 +209,27 @@ static void sampling_changes_the_draws(void **state)
     whole_close(&w);
 }
 
+/* A run whose recipe changed ends as one that never knew another. */
+static void what_a_key_changes_is_made_again(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"", "train.lr=5e-3", "save=f16", "generate.decode=labels",
+                                       "train.steps=9 generate.max_new=3"};
+    whole w = whole_open();
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        char *fresh = ch_fmt("fresh%zu", i), *model = ch_fmt("%s/sft/model.gguf", fresh);
+        char *answers = ch_fmt("%s/sft/answers.jsonl", fresh);
+        whole_ran(&w, "r", keys[i], "[{name: sft, objective: sft}]");
+        whole_ran(&w, fresh, keys[i], "[{name: sft, objective: sft}]");
+        CHECK_(whole_same_file(&w, "r/sft/model.gguf", model));
+        CHECK_(whole_same_file(&w, "r/sft/answers.jsonl", answers));
+        free(fresh);
+        free(model);
+        free(answers);
+    }
+    whole_close(&w);
+}
+
 /* Each weight of b is one of a's, rounded to so many bits behind the first. */
 static void check_rounded(const whole *w, const char *a, const char *b, int bits)
 {
@@ -277,6 +298,7 @@ int main(void)
         cmocka_unit_test(an_arm_starts_from_the_one_it_names),
         cmocka_unit_test(the_model_that_is_kept),
         cmocka_unit_test(sampling_changes_the_draws),
+        cmocka_unit_test(what_a_key_changes_is_made_again),
         cmocka_unit_test(files_have_the_type_asked_for),
         cmocka_unit_test(measured_arms_are_the_files_they_name),
     };
