@@ -53,9 +53,9 @@ static void must(ch_code c, const ch_err *e)
 
 static void put(int file, const void *data, size_t n)
 {
-    ch_err e = {0};
     char *path = ch_path(dir, files[file]);
-    must(ch_file_write(path, data, n, &e), &e);
+    FILE *f = fopen(path, "wb");
+    CH_MUST(f && fwrite(data, 1, n, f) == n && fclose(f) == 0);
     free(path);
 }
 

@@ -12,6 +12,7 @@ cmake --log-level=NOTICE -S . -B build-fuzz -DCMAKE_C_COMPILER=clang -DCMAKE_CXX
 env -u MAKEFLAGS -u MAKELEVEL cmake --build build-fuzz --parallel "${JOBS:-2}" --target fuzz
 targets=${FUZZ_TARGETS:-$(ls fuzz/fuzz_*.c | sed 's|.*/fuzz_||; s|\.c$||')}
 [ -n "$targets" ] || { echo "fuzz: no targets"; exit 1; }
+[ -n "${TMPDIR:-}" ] || [ ! -w /dev/shm ] || export TMPDIR=/dev/shm # a run is written again for every input
 export SRC=. ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=cmake/lsan.supp:print_suppressions=0
 found=0
 table=$(printf '%-12s %12s %9s' target executions findings)

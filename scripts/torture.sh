@@ -18,6 +18,9 @@ FAULTS=$(dirname "$CHORUS")/tests/faults.so
 [ -n "${TMPDIR:-}" ] || [ ! -w /dev/shm ] || TMPDIR=/dev/shm
 DIR=$(mktemp -d "${TMPDIR:-/tmp}/chorus-torture-XXXXXX") || exit 1
 trap 'rm -rf "$DIR"' EXIT
+cp "$CHORUS" "$FAULTS" "$DIR" # they stay as they are while this goes on
+CHORUS=$DIR/$(basename "$CHORUS")
+FAULTS=$DIR/faults.so
 export GOMP_SPINCOUNT=2000 NO_COLOR=1 FAULT_REPORT=report
 
 # ---- what is tortured, in directories that are alike
@@ -108,7 +111,9 @@ resumes() # resumes FILE_OF_SUMS ARGS...
 told() # told PATTERN CODES
 {
     case $code in
-    0) ended=$((ended + 1)) ;; # nothing was lost by it
+    0) # nothing was lost: a file that could not be read was made again, a temporary one stays for later
+        grep -qE '^hit (look|read|unlink|malloc|calloc|realloc|aligned|mmap)$' report && ended=1 || verdict sentence
+        ;;
     139 | 134 | 13[0-9]) verdict crash ;;
     *)
         case " $2 " in *" $code "*) ;; *) verdict sentence ;; esac
@@ -175,7 +180,7 @@ point() # point KIND AT
 keep() # keep AT
 {
     echo "FAILED: $kind $1: $result (exit code $code): $(tail -1 err.fault); resume: $(tail -1 err)" >&2
-    diff got "$DIR/want" | sed 's/^/    /' | head -6 >&2
+    diff got "$DIR/want" | sed 's/^/    /' | head -2 >&2
     [ -n "${KEEP:-}" ] && mkdir -p "$KEEP" && cp -a . "$KEEP/$kind-$1"
 }
 

@@ -38,6 +38,23 @@ void ch_guard_fd(int fd)
         ch_guard(close_fd, (void *)(intptr_t)(fd + 1), 0); /* never the pointer NULL */
 }
 
+static void close_stream(void *f, size_t n CH_UNUSED)
+{
+    fclose(f);
+}
+
+void ch_stream_guard(FILE *f)
+{
+    if (f)
+        ch_guard(close_stream, f, 0);
+}
+
+int ch_stream_close(FILE *f)
+{
+    ch_unguard(f);
+    return fclose(f);
+}
+
 void ch_fd_close(int fd)
 {
     ch_unguard((void *)(intptr_t)(fd + 1));

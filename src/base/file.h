@@ -20,6 +20,9 @@ void ch_fd_close(int fd); /* -1: nothing */
 /* Closed when memory runs out (base/enter.h); for a descriptor that ch_fd_close
  * closes. -1: nothing. */
 void ch_guard_fd(int fd);
+/* The same for a stream, or NULL; ch_stream_close takes the guard away and gives fclose's result. */
+void ch_stream_guard(FILE *f);
+int ch_stream_close(FILE *f);
 
 /* mkdir -p. */
 ch_code ch_make_dir(const char *path, ch_err *e) CH_CHECK_RESULT;

@@ -274,7 +274,11 @@ ch_code ch_yaml_load(const char *path, const cyaml_schema_value_t *schema, int a
     if (c == CH_OK)
         err = cyaml_load_data((const uint8_t *)text, n, &config, schema, &data, NULL);
     free(text);
-    if (c == CH_OK && err != CYAML_OK)
+    /* The scan read the same text with libyaml, which refuses it now for one reason alone. */
+    if (err == CYAML_ERR_OOM || err == CYAML_ERR_LIBYAML_PARSER ||
+        err == CYAML_ERR_LIBYAML_PARSER_INIT)
+        c = ch_fail(e, CH_EMEM, "%s: not enough memory to read it", path);
+    else if (c == CH_OK && err != CYAML_OK)
         c = ch_fail(e, CH_EUSER, "%s: %s", path, first[0] ? first : cyaml_strerror(err));
     else if (c == CH_OK && !data)
         c = ch_fail(e, CH_EUSER, "%s: holds no keys", path);

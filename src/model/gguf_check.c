@@ -280,9 +280,10 @@ ch_code ch_gguf_check(const char *path, int64_t *bytes, ch_err *e)
     reader r = {.f = fopen(path, "rb"), .path = path, .size = (uint64_t)st.st_size, .e = e};
     if (!r.f)
         return ch_fail(e, CH_EUSER, "%s: %s; --model wants a GGUF file", path, strerror(errno));
+    ch_stream_guard(r.f);
     r.alignment = GGUF_DEFAULT_ALIGNMENT;
     ch_code code = check_header(&r);
-    fclose(r.f);
+    ch_stream_close(r.f);
     free(r.names);
     *bytes = (int64_t)st.st_size;
     return code;

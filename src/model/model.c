@@ -145,15 +145,14 @@ static ch_code read_tensor(float *out, ch_model *m, int fd, const char *name, ch
 static ch_code read_weights(ch_model *m, ch_err *e)
 {
     CH_TRY(alloc(m, e));
-    int fd = open(m->path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return ch_fail(e, CH_EIO, "%s: %s", m->path, strerror(errno));
+    int fd;
+    CH_TRY(ch_fd_open(&fd, m->path, e));
     ch_code code = CH_OK;
     for (int64_t i = 0; i < m->layout.n && code == CH_OK; i++)
         code = read_tensor(m->weights + m->layout.list[i].at, m, fd, m->layout.list[i].name, e);
     if (code == CH_OK && m->has_rope_factors)
         code = read_tensor(m->rope_factors, m, fd, CH_ROPE_FREQS, e);
-    close(fd);
+    ch_fd_close(fd);
     for (int64_t i = 0; code == CH_OK && i < m->dims.n_rot / 2; i++)
         if (!(m->rope_factors[i] > 0))
             code = ch_fail(e, CH_EUSER, "%s: " CH_ROPE_FREQS " holds %g, want positive factors",

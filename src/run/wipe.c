@@ -120,16 +120,17 @@ static int enter(const wipe *w, int dir, const char *name)
 {
     struct stat st;
     int d = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    ch_guard_fd(d);
     if (d < 0 || (!fstat(d, &st) && !is_kept(w, &st)))
         return d;
-    close(d);
+    ch_fd_close(d);
     return -1;
 }
 
 /* Removes the directory when it is empty. */
 static void leave(const wipe *w, int dir, const char *name, int d)
 {
-    close(d);
+    ch_fd_close(d);
     if (!w->only_tmp)
         unlinkat(dir, name, AT_REMOVEDIR);
 }
@@ -243,7 +244,7 @@ ch_code ch_wipe_train(const char *path, ch_err *e)
                        "directory there",
                        path);
     files(&w, d, of_train);
-    close(d);
+    ch_fd_close(d);
     return w.failed
                ? ch_fail(e, CH_EIO, "%s/%s: cannot be deleted: %s", path, w.failed, strerror(w.why))
                : CH_OK;

@@ -111,6 +111,7 @@ static ch_code read_file(const char *path, const blocks *b, ch_position *p, cons
     FILE *f = fopen(path, "rb");
     if (!f)
         return ch_fail(e, CH_EUSER, "%s: cannot be read: %s", path, strerror(errno));
+    ch_stream_guard(f);
     memset(&h, 0, sizeof h);
     ch_code c = CH_OK;
     if (fread(&h, sizeof h, 1, f) != 1 && ferror(f))
@@ -119,7 +120,7 @@ static ch_code read_file(const char *path, const blocks *b, ch_position *p, cons
         c = check_head(path, &h, st.st_size, b, hash, e);
     if (c == CH_OK)
         c = read_blocks(path, f, &h, b, e);
-    fclose(f);
+    ch_stream_close(f);
     if (c == CH_OK)
         *p = h.at;
     return c;

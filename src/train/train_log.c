@@ -65,6 +65,8 @@ ch_code ch_train_log_open(FILE **f, const char *path, int64_t last, ch_err *e)
     ch_str_free(&keep);
     if (c == CH_OK && !(*f = fopen(path, "ab")))
         c = ch_fail(e, CH_EIO, "%s: cannot be written: %s", path, strerror(errno));
+    if (c == CH_OK)
+        ch_stream_guard(*f);
     return c;
 }
 
@@ -103,5 +105,5 @@ ch_code ch_train_log_row(FILE *f, const char *path, const ch_position *p, int wi
 
 ch_code ch_train_log_close(FILE *f, const char *path, ch_err *e)
 {
-    return f && fclose(f) ? failed(path, e) : CH_OK;
+    return f && ch_stream_close(f) ? failed(path, e) : CH_OK;
 }

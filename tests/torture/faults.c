@@ -3,7 +3,8 @@
  *
  *   FAULT_CALLS   which calls count: "alloc", "file", "reading", or names with commas between them
  *                 alloc: malloc calloc realloc aligned mmap
- *                 file: open (for writing) write fsync rename close mkdir unlink flock ftruncate
+ *                 file: open (for writing) write fsync rename close (of what was
+ *                 written) mkdir unlink flock ftruncate
  *                 reading: look (open for reading, also of a directory) read
  *   FAULT_AT      the number, from 1, of the call to act on; 0 or not set: only count
  *   FAULT_DO      fail (default), kill (SIGKILL before the call), tear (a write is done by half,
@@ -55,6 +56,7 @@ static long at;
 static atomic_long n_calls;
 static pid_t owner;
 static uintptr_t own_low, own_high;
+enum { READ_ONLY = 1, WRITTEN };
 static char tracked[FDS]; /* descriptors on files below dir */
 static FILE *streams[FDS];
 
@@ -187,7 +189,7 @@ static int open_at(int base, const char *path, int flags, mode_t mode)
         return -1;
     int fd = (int)syscall(SYS_openat, base, path, flags, mode);
     if (fd >= 0 && fd < FDS)
-        tracked[fd] = (char)ours;
+        tracked[fd] = (char)(!ours ? 0 : flags & (O_WRONLY | O_RDWR) ? WRITTEN : READ_ONLY);
     return fd;
 }
 
@@ -224,7 +226,7 @@ ssize_t read(int fd, void *data, size_t n)
 
 int close(int fd)
 {
-    act a = is_tracked(fd) ? next(CLOSE) : NONE;
+    act a = is_tracked(fd) && tracked[fd] == WRITTEN ? next(CLOSE) : NONE;
     if (fd >= 0 && fd < FDS)
         tracked[fd] = 0, streams[fd] = NULL;
     int why = errno, bad = (int)syscall(SYS_close, fd);
