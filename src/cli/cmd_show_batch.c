@@ -139,6 +139,7 @@ static ch_code show(const ch_args *a, ch_state *s, ch_err *e)
             ch_json_line(stdout, row_json(s->base, it));
         else
             print_row(s->base, it);
+        c = ch_print_on(e);
     }
     free(template);
     free(rows);
@@ -159,7 +160,7 @@ ch_code ch_cmd_show_batch(const ch_args *a, ch_err *e)
     if (c == CH_OK)
         c = ch_state_load(&s, &r, e);
     if (c == CH_OK)
-        c = ch_state_split(&s, e);
+        c = ch_state_deal(&s, e);
     if (c == CH_OK)
         ch_state_say(&s);
     if (c == CH_OK)

@@ -278,6 +278,8 @@ ch_code ch_gemm_open(ch_gemm_cache **c, ch_device *d, ch_isa isa, ch_err *e)
     ch_gemm_cache *g = ch_new(1, sizeof *g);
     g->device = d;
     hold_to(isa);
+    dnnl_set_verbose(0); /* stdout is data, whatever ONEDNN_VERBOSE asks for */
+    dnnl_set_jit_dump(0);
     if (dnnl_engine_create(&g->engine, dnnl_cpu, 0) ||
         dnnl_stream_create(&g->stream, g->engine, dnnl_stream_default_flags)) {
         free(g);
