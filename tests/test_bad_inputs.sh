@@ -500,6 +500,10 @@ if [ "$(id -u)" -ne 0 ]; then
     measure_bad "answers where nothing can be written" "cannot be written" --tasks tasks --answers locked/o
 fi
 
+for fd in stdin fd/0 fd/77; do
+    measure_bad "answers to /dev/$fd" "/dev/$fd: cannot be written" --tasks tasks --answers "/dev/$fd"
+done
+
 # ---- runs, and what is compared
 
 recipe 'run: done' 'train: {steps: 1, batch: 2}' 'align: {reward: reference, gold_target: true, samples: 0}' \

@@ -378,6 +378,40 @@ code=$?
 check "an interrupt ends with 130, not $code" is "$code" 130
 check "a checkpoint is kept" test -s "$DIR/c/sft/train/state.ckpt"
 
+interrupted() # interrupted SENTENCE ARGS...: stdin never ends, stdout is never read
+{
+    what=$1
+    shift
+    rm -f "$DIR/never"
+    mkfifo "$DIR/never"
+    exec 8<> "$DIR/never"
+    "$CHORUS" "$@" < "$DIR/never" > "$DIR/never" 2> "$DIR/err" 8>&- &
+    pid=$!
+    sleep 3
+    kill -TERM "$pid"
+    n=0
+    while kill -0 "$pid" 2> /dev/null && [ $n -lt 50 ]; do
+        sleep 0.1
+        n=$((n + 1))
+    done
+    kill -KILL "$pid" 2> /dev/null
+    wait "$pid"
+    code=$?
+    exec 8>&-
+    check "$what stops with 130, not $code" is "$code" 130
+}
+mkdir "$DIR/many"
+awk 'BEGIN {
+    print "{\"Definition\": \"Say a or b.\", \"Paraphrases\": [\"Answer a or b.\", \"Write a or b.\"], \"Instances\": ["
+    for (i = 0; i < 400; i++) printf "%s{\"id\": \"%d\", \"input\": \"w%d\", \"output\": [\"a\"]}\n", i ? "," : "", i, i
+    print "]}"
+}' > "$DIR/many/ab.json"
+run measure --model "$TINY" --tasks "$DIR/many" --max-new 2 --sim exact --resamples 10 --answers "$DIR/many.jsonl"
+check "many answers" is "$code" 0
+interrupted "a bootstrap" compare "$DIR/many.jsonl" "$DIR/many.jsonl" --resamples 1000000
+interrupted "waiting for prompts" generate --model "$TINY"
+interrupted "output that nobody reads" show-batch --model "$TINY" --tasks "$DIR/many" --rows 400 --set split.train_inputs=300
+
 # ---- a disk that is full (a limit on the size of files acts the same way)
 
 recipe "$DIR/d" > "$DIR/d.yaml"

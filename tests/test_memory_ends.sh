@@ -77,5 +77,26 @@ run 0 "$@" --out "$DIR/rough"
 check "the training goes on to its end" [ "$code" -eq 0 ]
 check "to the same bytes" cmp -s "$DIR/calm/sft/model.gguf" "$DIR/rough/sft/model.gguf"
 
+# The system gives no more, also to the libraries: the limit rises from where the program starts at all to where
+# the command ends well.
+least=30000
+until (ulimit -c 0; ulimit -v $least; "$CHORUS" --version) > /dev/null 2>&1; do least=$((least + 1000)); done
+under_limits() # under_limits ARGS...
+{
+    at=$least
+    code=1
+    while [ "$code" -eq 1 ] && [ "$at" -lt $((least + 400000)) ]; do
+        at=$((at + 700))
+        rm -rf "$DIR/narrow"
+        (ulimit -c 0; ulimit -v $at; "$CHORUS" "$@" --threads 2 -q > "$DIR/stdout" 2> "$DIR/err" < /dev/null)
+        code=$?
+        check "$1 in $at KB: exit code 0 or 1" [ "$code" -le 1 ]
+        [ "$code" -eq 0 ] || check "$1 in $at KB: about memory" grep -q '^chorus: .*memory\|^libgomp' "$DIR/err"
+    done
+    check "$1 in $at KB: ends well" [ "$code" -eq 0 ]
+}
+under_limits measure --model "$TINY" --tasks "$DIR/tasks" --max-new 4
+under_limits train --model "$TINY" --tasks "$DIR/tasks" --steps 2 --out "$DIR/narrow"
+
 echo "$checks checks, $failed failed"
 [ "$failed" -eq 0 ]

@@ -116,8 +116,8 @@ static ssize_t put(void *ctx, const char *data, size_t n)
     ch_out *o = ctx;
     for (size_t done = 0; done < n && !o->why;) {
         ssize_t k = write(o->fd, data + done, n - done);
-        if (k < 0 && errno != EINTR)
-            o->why = errno;
+        if (k < 0 && (errno != EINTR || (!o->tmp && ch_interrupted())))
+            o->why = errno; /* a FIFO may be full for ever */
         done += k > 0 ? (size_t)k : 0;
     }
     errno = o->why ? o->why : errno; /* callers may ask at once */
@@ -185,7 +185,9 @@ ch_code ch_out_commit(ch_out *o, ch_err *e)
 {
     int why = finish(o);
     ch_code c = CH_OK;
-    if (why) {
+    if (why == EINTR) {
+        c = ch_fail(e, CH_ESTOP, "interrupted while writing to %s", o->path);
+    } else if (why) {
         c = ch_fail(e, CH_EIO, "%s: writing failed: %s%s", o->path, strerror(why),
                     o->tmp ? "; nothing was replaced" : "");
     } else if (o->tmp) {
@@ -258,6 +260,11 @@ static ch_code no_input(const ch_out *o, const char *const *inputs, ch_err *e)
 
 static ch_code try_place(const ch_out *o, int own, ch_err *e)
 {
+    int how = own < 0 ? 0 : fcntl(own, F_GETFL);
+    if (how < 0)
+        return cannot(o, errno, e);
+    if (own >= 0 && (how & O_ACCMODE) == O_RDONLY)
+        return cannot(o, EBADF, e);
     if (!o->tmp)
         return own < 0 && access(o->path, W_OK) ? cannot(o, errno, e) : CH_OK;
     int fd = open_tmp(o->tmp);

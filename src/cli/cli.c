@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/screen.h"
@@ -19,6 +20,11 @@ const ch_opt ch_global_opts[] = {
     {"version", 0, CH_O_FLAG, NULL, NULL, NULL, "the version", 0, 0},
     CH_OPT_END,
 };
+
+ch_code ch_print_on(ch_err *e)
+{
+    return ch_interrupted() ? ch_fail(e, CH_ESTOP, "interrupted while writing to stdout") : CH_OK;
+}
 
 int ch_exit_code(ch_code c)
 {

@@ -76,6 +76,8 @@ void ch_print_help(FILE *f, const ch_args *a);
 
 /* 0 done, 1 failed at run time, 2 bad input or a full disk, 130 interrupted. */
 int ch_exit_code(ch_code c);
+/* Between two pieces of a long output: CH_ESTOP when interrupted, so that nothing waits for a reader. */
+ch_code ch_print_on(ch_err *e) CH_CHECK_RESULT;
 
 /* The terminal table, or results as JSON, on stdout. */
 ch_code ch_print_report(const ch_report_data *d, int json, ch_err *e) CH_CHECK_RESULT;

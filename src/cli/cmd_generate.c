@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -77,7 +78,9 @@ static ch_code read_stdin(texts *t, ch_err *e)
         if (c == CH_OK)
             c = add_line(t, row == 1 && !strncmp(line, bom, 3) ? line + 3 : line, row, e);
     }
-    if (c == CH_OK && ferror(stdin))
+    if (c == CH_OK && ch_interrupted())
+        c = ch_fail(e, CH_ESTOP, "interrupted while reading stdin");
+    else if (c == CH_OK && ferror(stdin))
         c = ch_fail(e, CH_EIO, "stdin: reading failed: %s", strerror(errno));
     free(line);
     return c;
@@ -200,6 +203,8 @@ static ch_code write_answers(const ch_args *a, const ch_recipe *r, ch_model *m, 
     for (int64_t i = 0; i < n; i++) {
         if (c == CH_OK)
             print_answer(t->list[i / k], &y[i], i % k, ch_arg_given(a, "json"), n > 1);
+        if (c == CH_OK)
+            c = ch_print_on(e);
         ch_answer_release(&y[i]);
     }
     free(q);

@@ -125,6 +125,7 @@ static ch_code show(const ch_args *a, ch_state *s, ch_err *e)
     int drop = s->r->data.overlong == CH_OVERLONG_DROP, json = ch_arg_given(a, "json");
     CH_TRY(ch_sft_groups(&g, s->base, &s->split, !ch_arg_given(a, "plain"), 0, s->r->data.max_len,
                          drop, &dropped, e));
+    ch_state_say(s);
     char *template = NULL;
     ch_code c = ch_chat(s->base, "{prompt}", &template, e);
     int64_t *rows = choose_rows(a, &g, &o, &n);
@@ -139,6 +140,7 @@ static ch_code show(const ch_args *a, ch_state *s, ch_err *e)
             ch_json_line(stdout, row_json(s->base, it));
         else
             print_row(s->base, it);
+        c = ch_print_on(e);
     }
     free(template);
     free(rows);
@@ -159,9 +161,7 @@ ch_code ch_cmd_show_batch(const ch_args *a, ch_err *e)
     if (c == CH_OK)
         c = ch_state_load(&s, &r, e);
     if (c == CH_OK)
-        c = ch_state_split(&s, e);
-    if (c == CH_OK)
-        ch_state_say(&s);
+        c = ch_state_deal(&s, e);
     if (c == CH_OK)
         c = show(a, &s, e);
     ch_state_release(&s);

@@ -33,7 +33,8 @@ static void print_field(FILE *f, const ch_field *it)
     else if (it->type == CH_F_TEXT)
         fputs(" TEXT", f);
     else
-        fprintf(f, " %.12g .. %.12g%s", it->low, it->high, it->type == CH_F_INT ? ", whole" : "");
+        fprintf(f, it->type == CH_F_INT ? " %.0f .. %.0f%s" : " %.12g .. %.12g%s", it->low,
+                it->high, it->type == CH_F_INT ? ", whole" : "");
     fprintf(f, " [default: %s]\n  %-24s %s\n", it->def[0] ? it->def : "empty", "", it->help);
 }
 

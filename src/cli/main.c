@@ -1,5 +1,6 @@
 /* The table of commands. A new one is a row here and its file cmd_x.c. */
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -94,7 +95,10 @@ int main(int argc, char **argv)
     ch_err e = {0};
     command m = {.args.commands = commands, .argc = argc, .argv = (const char **)argv};
     ch_interrupt_install();
-    ch_code c = ch_enter(work, &m, &e), written = ch_screen_close(&e);
+    ch_code c = ch_enter(work, &m, &e);
+    if (c == CH_ESTOP)
+        __fpurge(stdout); /* who should read it may have stopped reading */
+    ch_code written = ch_screen_close(&e);
     if (c != CH_OK || written != CH_OK)
         fprintf(stderr, "chorus: %s\n", e.msg);
     ch_args_free(&m.args);

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/interrupt.h"
 #include "base/shown.h"
 #include "base/utf8.h"
 
@@ -27,8 +28,8 @@ static void put(const char *s, size_t n)
         if (k >= 0)
             s += k, n -= (size_t)k;
         else if (errno == EAGAIN)
-            poll(&wait, 1, -1);
-        else if (errno != EINTR)
+            why = poll(&wait, 1, -1) < 0 && ch_interrupted() ? EINTR : 0;
+        else if (errno != EINTR || ch_interrupted()) /* a pipe may be full for ever */
             why = errno;
     }
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/str.h"
@@ -128,8 +129,8 @@ static void metrics_less(ch_rows *base, ch_rows *p, const sample *s, double out[
 }
 
 /* base, NULL or rows of the same tasks and cases, is resampled in step with p. */
-static void bootstrap(ch_rows *base, ch_rows *p, int64_t resamples, uint64_t seed,
-                      ch_stat out[CH_M_COUNT])
+static ch_code bootstrap(ch_rows *base, ch_rows *p, int64_t resamples, uint64_t seed,
+                         ch_stat out[CH_M_COUNT], ch_err *e)
 {
     sample s = sample_new(p);
     double value[CH_M_COUNT], *seen = ch_new((size_t)(CH_M_COUNT * resamples), sizeof *seen);
@@ -137,13 +138,13 @@ static void bootstrap(ch_rows *base, ch_rows *p, int64_t resamples, uint64_t see
     metrics_less(base, p, &s, value);
     for (int m = 0; m < CH_M_COUNT; m++)
         out[m].value = value[m];
-    for (int64_t r = 0; r < resamples; r++) {
+    for (int64_t r = 0; r < resamples && !ch_interrupted(); r++) {
         draw(&s, p, seed, (uint64_t)r);
         metrics_less(base, p, &s, value);
         for (int m = 0; m < CH_M_COUNT; m++)
             seen[m * resamples + r] = value[m];
     }
-    for (int m = 0; m < CH_M_COUNT; m++) {
+    for (int m = 0; m < CH_M_COUNT && !ch_interrupted(); m++) {
         double *v = seen + m * resamples;
         qsort(v, (size_t)resamples, sizeof *v, by_value);
         out[m].low = fmin(out[m].value, quantile(v, resamples, 0.025));
@@ -151,6 +152,7 @@ static void bootstrap(ch_rows *base, ch_rows *p, int64_t resamples, uint64_t see
     }
     free(seen);
     sample_free(&s);
+    return ch_interrupted() ? ch_fail(e, CH_ESTOP, "interrupted while measuring") : CH_OK;
 }
 
 /* ------------------------------------------------------------------ collapse */
@@ -259,11 +261,15 @@ ch_code ch_measure_make(ch_measure *m, const ch_case *cases, int64_t n, int64_t 
         at += p.task[k].n;
     }
     sample_free(&s);
-    bootstrap(NULL, &p, resamples, seed, m->all);
-    find_collapsed(m, &p);
-    sound_alarm(m, names);
+    ch_code c = bootstrap(NULL, &p, resamples, seed, m->all, e);
+    if (c == CH_OK) {
+        find_collapsed(m, &p);
+        sound_alarm(m, names);
+    } else {
+        ch_measure_release(m);
+    }
     ch_rows_release(&p);
-    return CH_OK;
+    return c;
 }
 
 void ch_measure_release(ch_measure *m)
@@ -297,7 +303,7 @@ ch_code ch_measure_diff(ch_stat diff[CH_M_COUNT], const ch_case *a, const ch_cas
     CH_TRY(ch_rows_make(&before, a, n, n_tasks, e));
     ch_code c = ch_rows_make(&after, b, n, n_tasks, e);
     if (c == CH_OK) {
-        bootstrap(&before, &after, resamples, seed, diff);
+        c = bootstrap(&before, &after, resamples, seed, diff, e);
         ch_rows_release(&after);
     }
     ch_rows_release(&before);

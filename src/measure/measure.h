@@ -104,7 +104,7 @@ typedef struct {
  * hold the value where resampling is biased (a worst wording of few inputs). Resample r uses stream
  * r of the seed. names: n_tasks for the alarm, NULL: they are called by number. Errors: no cases
  * (CH_EEMPTY); fewer than two wordings, wordings that differ within a task, a task out of range, no
- * gold (CH_EUSER). */
+ * gold (CH_EUSER); CH_ESTOP after an interrupt. */
 ch_code ch_measure_make(ch_measure *m, const ch_case *cases, int64_t n, int64_t n_tasks,
                         const char *const *names, int64_t resamples, uint64_t seed,
                         ch_err *e) CH_CHECK_RESULT;
@@ -112,7 +112,7 @@ void ch_measure_release(ch_measure *m);
 
 /* b - a on the same cases (same tasks, wordings and gold in the same order, else CH_EUSER),
  * resampled in pairs by task and then input; for every metric. A distance that only the rounding of
- * sums makes (below 1e-12) is 0, so that it is neither better nor worse. */
+ * sums makes (below 1e-12) is 0, so that it is neither better nor worse. CH_ESTOP after an interrupt. */
 ch_code ch_measure_diff(ch_stat diff[CH_M_COUNT], const ch_case *a, const ch_case *b, int64_t n,
                         int64_t n_tasks, int64_t resamples, uint64_t seed,
                         ch_err *e) CH_CHECK_RESULT;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/mem.h"
 
 static ch_code check_case(const ch_case *c, int64_t i, const ch_rows *p, ch_err *e)
@@ -91,7 +92,8 @@ ch_code ch_rows_make(ch_rows *p, const ch_case *cases, int64_t n, int64_t n_task
     p->row = ch_new((size_t)n, sizeof *p->row);
     p->task = ch_new((size_t)n_tasks, sizeof *p->task);
     for (int64_t i = 0; i < n; i++) {
-        ch_code code = check_case(&cases[i], i, p, e);
+        ch_code code = ch_interrupted() ? ch_fail(e, CH_ESTOP, "interrupted while measuring")
+                                        : check_case(&cases[i], i, p, e);
         if (code != CH_OK) {
             ch_rows_release(p);
             return code;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/interrupt.h"
 #include "base/str.h"
 #include "base/utf8.h"
 
@@ -101,6 +102,8 @@ ch_code ch_text_ids(const ch_model *m, const char *text, const char *row, int32_
     if (!m->vocab)
         return ch_fail(e, CH_EUSER, "%s has no tokenizer", m->path);
     CH_TRY(check_text(text, bytes, row, e));
+    if (ch_interrupted()) /* a million rows are minutes of tokenising before the first update */
+        return ch_fail(e, CH_ESTOP, "interrupted while reading texts");
     tokens_call t = {.vocab = m->vocab, .text = text, .bytes = (int32_t)bytes};
     t.room = t.bytes + 16;
     t.ids = ch_new((size_t)t.room, sizeof *t.ids);

@@ -75,7 +75,7 @@ void ch_state_say(const ch_state *s)
     say_held_back(s);
 }
 
-ch_code ch_state_split(ch_state *s, ch_err *e)
+ch_code ch_state_deal(ch_state *s, ch_err *e)
 {
     const ch_recipe *r = s->r;
     int files = r->split.by == CH_SPLIT_FILES;
@@ -83,7 +83,12 @@ ch_code ch_state_split(ch_state *s, ch_err *e)
     if (o.by == CH_SPLIT_NONE && !o.dev_inputs && r->train.keep != CH_KEEP_BEST)
         o.dev_inputs = -1;
     CH_TRY(ch_split_make(&s->split, &s->tasks, files ? &s->test_tasks : NULL, &o, e));
-    CH_TRY(ch_split_check(&s->split, r->split.by, e));
+    return ch_split_check(&s->split, r->split.by, e);
+}
+
+ch_code ch_state_split(ch_state *s, ch_err *e)
+{
+    CH_TRY(ch_state_deal(s, e));
     return ch_preflight_lengths(s, e);
 }
 

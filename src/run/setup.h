@@ -35,7 +35,9 @@ typedef struct {
 
 /* Device, model, tasks, split, checks. Writes nothing. s stays where it is from now on. */
 ch_code ch_state_load(ch_state *s, const ch_recipe *r, ch_err *e) CH_CHECK_RESULT;
-/* Splits s->tasks and makes sure that everything fits (run/preflight.h); s->base is loaded. */
+/* Splits s->tasks. */
+ch_code ch_state_deal(ch_state *s, ch_err *e) CH_CHECK_RESULT;
+/* The same, and makes sure that everything fits (run/preflight.h); s->base is loaded. */
 ch_code ch_state_split(ch_state *s, ch_err *e) CH_CHECK_RESULT;
 /* What computes, and what a training holds back; once nothing is left to refuse. */
 void ch_state_say(const ch_state *s);

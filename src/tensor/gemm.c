@@ -2,6 +2,7 @@
 
 #include <dnnl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -42,7 +43,7 @@ typedef struct {
 } entry;
 
 /* Right sides are packed on the fly for products of so many rows. */
-enum { SLOTS = 4096, PACK_ROWS = 384 };
+enum { SLOTS = 4096, PACK_ROWS = 384, CODE_BYTES = 16 << 20 };
 
 struct ch_gemm_cache {
     ch_device *device;
@@ -136,8 +137,18 @@ static int product(const ch_gemm_cache *g, dnnl_primitive_desc_t *pd, md_arg a, 
 }
 
 /* Makes s->prim of a product a b, or with b NULL of laying a out as c, and s->room, its scratch. */
+/* oneDNN's code generator writes through NULL when it gets no pages for the code: what it takes is
+ * asked for first. Nothing is touched, so it costs no memory. */
+static void need_room_for_code(void)
+{
+    void *p = mmap(NULL, CODE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ch_need(p == MAP_FAILED ? NULL : p);
+    munmap(p, CODE_BYTES);
+}
+
 static void make(const ch_gemm_cache *g, entry *s, md_arg a, const md_arg *b, md_arg c, int add)
 {
+    need_room_for_code();
     dnnl_primitive_attr_t attr = attributes(add);
     dnnl_primitive_desc_t pd;
     if (b)
@@ -267,6 +278,8 @@ ch_code ch_gemm_open(ch_gemm_cache **c, ch_device *d, ch_isa isa, ch_err *e)
     ch_gemm_cache *g = ch_new(1, sizeof *g);
     g->device = d;
     hold_to(isa);
+    dnnl_set_verbose(0); /* stdout is data, whatever ONEDNN_VERBOSE asks for */
+    dnnl_set_jit_dump(0);
     if (dnnl_engine_create(&g->engine, dnnl_cpu, 0) ||
         dnnl_stream_create(&g->stream, g->engine, dnnl_stream_default_flags)) {
         free(g);
