@@ -180,6 +180,74 @@ run run "$DIR/a.yaml"
 check "edited rewards are made again before they are trained on" says "/pairs is made again: align/"
 check "and the model is what it was" same_file "$DIR/a/cat/model.gguf" "$DIR/first/cat/model.gguf"
 
+# ---- what is no file where a run has its own
+
+through() # through FILE: after FILE became a link, a run or report writes it anew and not what it leads to
+{
+    again
+    echo precious > "$DIR/precious"
+    rm -f "$DIR/a/$1"
+    ln -s "$DIR/precious" "$DIR/a/$1"
+    run run "$DIR/a.yaml"
+    check "$1 a link: a run ends with 0" is "$code" 0
+    check "$1 a link: nothing is written through it" grep -q '^precious$' "$DIR/precious"
+    check "$1 a link: it is a file again" sh -c "! [ -L '$DIR/a/$1' ]"
+    check "$1 a link: it is as it was" same_file "$DIR/a/$1" "$DIR/first/$1"
+}
+for f in base/answers.jsonl sft/same.jsonl sft/same.done.json cat/model.gguf cat/train.done.json run.json split.json \
+    results.json report.html; do
+    through "$f"
+done
+again
+cp "$DIR/a/recipe.yaml" "$DIR/mine.yaml"
+ln -sf "$DIR/mine.yaml" "$DIR/a/recipe.yaml"
+run run "$DIR/a.yaml" --set measure.resamples=70
+check "a linked recipe is not written over" same_file "$DIR/mine.yaml" "$DIR/first/recipe.yaml"
+again
+rm "$DIR/a/cat/train.done.json"
+echo precious > "$DIR/precious"
+ln -sf "$DIR/precious" "$DIR/a/cat/train/log.jsonl"
+run run "$DIR/a.yaml"
+check "a training's log is not written through a link" is "$code $(cat "$DIR/precious")" "0 precious"
+again
+rm -r "$DIR/a/cat"
+ln -s sft "$DIR/a/cat"
+refused "two arms in one directory" "/cat: is a link" run "$DIR/a.yaml"
+check "which is left alone" same_file "$DIR/a/sft/model.gguf" "$DIR/first/sft/model.gguf"
+again
+rm "$DIR/a/sft/same.done.json"
+mkfifo "$DIR/a/sft/same.done.json"
+check "a FIFO as a record is no record" timeout 20 "$CHORUS" report "$DIR/a" > "$DIR/out" 2> "$DIR/err"
+check "and is named" prints "sft/same.done.json cannot be read"
+check "a run replaces it" timeout -s KILL 60 "$CHORUS" run "$DIR/a.yaml" > "$DIR/out" 2> "$DIR/err"
+check "by the record" same_file "$DIR/a/sft/same.done.json" "$DIR/first/sft/same.done.json"
+if [ "$(id -u)" -ne 0 ]; then
+    chmod 000 "$DIR/a/sft/model.gguf"
+    run run "$DIR/a.yaml"
+    check "what cannot be read is not made again" is "$code $(grep -c 'made again' "$DIR/err")" "1 0"
+fi
+
+# ---- recipe.yaml is of the run beside it
+
+edited() # edited WHAT SED: a report of a run whose recipe.yaml was edited so says by name what differs
+{
+    again
+    sed -i "$2" "$DIR/a/recipe.yaml"
+    check "the edit of $1 is one" differs "$DIR/a/recipe.yaml" "$DIR/first/recipe.yaml"
+    refused "figures under another $1" "does not belong to the recipe.yaml beside it: $1 was " report "$DIR/a"
+    refused "nor a comparison under another $1" "$1 was " compare "$DIR/a/base" "$DIR/a/sft"
+}
+edited data.tasks "s|^  tasks: .*|  tasks: /elsewhere|"
+edited data.max_items 's/max_items: 0/max_items: 3/'
+edited split.by 's/by: both/by: wording/'
+edited split.test_wordings 's/test_wordings: 3/test_wordings: 2/'
+edited model 's|^model: .*|model: none.gguf|'
+edited seed 's/^seed: 1/seed: 2/'
+edited precision 's/^precision: f32/precision: bf16/'
+edited threads 's/^threads: 1/threads: 2/'
+edited isa 's/^isa: auto/isa: portable/'
+edited measure.judge 's/judge: "base"/judge: other.gguf/'
+
 # ---- records of an older chorus
 
 again

@@ -216,6 +216,13 @@ void ch_out_abandon(ch_out *o)
     *o = (ch_out){.fd = -1};
 }
 
+void ch_out_own(const char *path)
+{
+    struct stat st;
+    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+        unlink(path); /* what cannot be taken away is told by the write that follows */
+}
+
 ch_code ch_file_write(const char *path, const void *data, size_t n, ch_err *e)
 {
     ch_out o;

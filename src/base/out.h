@@ -24,6 +24,10 @@ void ch_out_abandon(ch_out *o);
 /* open, write, commit in one. */
 ch_code ch_file_write(const char *path, const void *data, size_t n, ch_err *e) CH_CHECK_RESULT;
 
+/* A name that is the program's own, before it is written: a link, a device or a FIFO there is taken
+ * away, so that nothing is written through it. */
+void ch_out_own(const char *path);
+
 /* Before long work: whether path could be opened for writing now, and is none of the inputs (files,
  * or directories whose files are inputs; NULL-terminated, NULL entries are not allowed; may be
  * NULL). Leaves nothing behind. Error (CH_EUSER, CH_EIO) as ch_out_open's. */

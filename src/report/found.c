@@ -6,6 +6,7 @@
 #include "align/objectives.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/out.h"
 #include "base/str.h"
 #include "report/found_parts.h"
 
@@ -337,6 +338,8 @@ void ch_found_free(ch_found *f)
 static ch_code write_report(const char *dir, const ch_report_data *d, ch_err *e)
 {
     char *json = ch_path(dir, "results.json"), *html = ch_path(dir, "report.html");
+    ch_out_own(json);
+    ch_out_own(html);
     ch_code c = ch_report_json(json, d, e);
     if (c == CH_OK)
         c = ch_report_html(html, d, e);

@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/out.h"
 #include "run/preflight.h"
 #include "run/sealed.h"
 
 ch_code ch_describe_recipe(const ch_state *s, ch_err *e)
 {
     char *text = ch_recipe_text(s->r), *path = ch_path(s->dir, "recipe.yaml");
+    ch_out_own(path);
     ch_code c = ch_file_write(path, text, strlen(text), e);
     free(text);
     free(path);
@@ -36,6 +38,7 @@ ch_code ch_describe_run(const ch_state *s, int64_t dropped, ch_err *e)
     ch_json_set(v, "dropped", ch_dropped_json(&s->dropped));
     ch_json_set(v, "left_out", json_integer(s->split.n_left_out));
     ch_facts_write(&s->facts, s->r, v);
+    ch_out_own(path);
     ch_code c = ch_sealed_save(v, path, e);
     free(path);
     return c;
@@ -77,6 +80,7 @@ ch_code ch_describe_split(const ch_state *s, ch_err *e)
         free(name);
     }
     char *path = ch_path(s->dir, "split.json");
+    ch_out_own(path);
     ch_code c = ch_json_save(v, path, e);
     free(path);
     return c;

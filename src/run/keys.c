@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "recipe/fields.h"
 #include "run/sealed.h"
+#include "run/stage.h"
 
 const char ch_version[] = "0.1.0";
 
@@ -36,9 +37,39 @@ void ch_facts_release(ch_facts *f)
     *f = (ch_facts){0};
 }
 
+/* A value of the recipe by its name. */
+static void add_value(ch_str *b, const ch_recipe *r, const char *dotted)
+{
+    const ch_field *f = ch_field_find(dotted);
+    CH_MUST(f);
+    char *v = ch_field_text(r, f);
+    ch_str_addf(b, "%s: %s\n", dotted, v);
+    free(v);
+}
+
+/* What of a recipe the facts were found from, as lines. */
+static char *origin(const ch_recipe *r)
+{
+    static const char *const more[] = {"threads",       "precision", "isa", "align.judge_prompt",
+                                       "measure.judge", NULL};
+    char *identity = ch_recipe_identity(r);
+    ch_str b = {0};
+    ch_str_add(&b, identity);
+    free(identity);
+    for (const char *const *it = more; *it; it++)
+        add_value(&b, r, *it);
+    for (int64_t i = 0; i < r->n_arms; i++)
+        if (r->arms[i].model[0])
+            ch_str_addf(&b, "model of %s: %s\n", r->arms[i].name, r->arms[i].model);
+    return ch_str_take(&b);
+}
+
 void ch_facts_write(const ch_facts *f, const ch_recipe *r, json_t *v)
 {
     json_t *models = json_object();
+    char *from = origin(r);
+    ch_json_set(v, "depends", ch_key_lines(from));
+    free(from);
     ch_json_set(v, "chorus", ch_json_text(f->version));
     ch_json_set(v, "keys", json_integer(CH_KEY_FORMAT));
     ch_json_set(v, "computes", ch_json_text(f->computes));
@@ -50,6 +81,24 @@ void ch_facts_write(const ch_facts *f, const ch_recipe *r, json_t *v)
         if (f->models[i].hex[0])
             ch_json_set(models, r->arms[i].name, ch_json_text(f->models[i].hex));
     ch_json_set(v, "measured_models", models);
+}
+
+/* recipe.yaml may have been edited since, or be of a run that was killed before it wrote on. */
+static ch_code check_origin(const ch_recipe *r, const json_t *v, const char *path, ch_err *e)
+{
+    char *was = ch_key_recorded(v), *now = origin(r);
+    ch_code c = CH_OK;
+    if (strcmp(was, now)) {
+        char *what = ch_key_difference(was, now);
+        c = ch_fail(e, CH_EUSER,
+                    "%s: does not belong to the recipe.yaml beside it: %s; chorus run on that "
+                    "renews it",
+                    path, what);
+        free(what);
+    }
+    free(was);
+    free(now);
+    return c;
 }
 
 static void take(char *out, size_t size, const json_t *v, const char *name)
@@ -75,6 +124,7 @@ ch_code ch_facts_read(ch_facts *f, const ch_recipe *r, const json_t *v, const ch
                        "%s: is not what the run wrote; chorus run on the directory's recipe.yaml "
                        "renews it",
                        path);
+    CH_TRY(check_origin(r, v, path, e));
     take(f->computes, sizeof f->computes, v, "computes");
     for (int i = 0; i < N_HASHES; i++) {
         ch_hash *h = (ch_hash *)(void *)((char *)f + hashes[i].at);
@@ -113,16 +163,6 @@ static void add_section(ch_str *b, const ch_recipe *r, const ch_arm *a, const ch
         ch_str_addf(b, "%s.%s: %s\n", section, f->key, v);
         free(v);
     }
-}
-
-/* A value of the recipe by its name. */
-static void add_value(ch_str *b, const ch_recipe *r, const char *dotted)
-{
-    const ch_field *f = ch_field_find(dotted);
-    CH_MUST(f);
-    char *v = ch_field_text(r, f);
-    ch_str_addf(b, "%s: %s\n", dotted, v);
-    free(v);
 }
 
 /* How much is computed at once: log-probabilities depend on it in their last bits. */

@@ -29,8 +29,8 @@ typedef struct {
 void ch_facts_release(ch_facts *f);
 /* Puts them into v. */
 void ch_facts_write(const ch_facts *f, const ch_recipe *r, json_t *v);
-/* From a run.json, for a recipe of the same run. Error: another version of chorus wrote it, or it
- * is not what was written; path is for the sentence. */
+/* From a run.json, for the recipe.yaml beside it. Error: another version of chorus wrote it, it is
+ * not what was written, or of another recipe; path is for the sentence. */
 ch_code ch_facts_read(ch_facts *f, const ch_recipe *r, const json_t *v, const char *path,
                       ch_err *e) CH_CHECK_RESULT;
 

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/out.h"
 #include "run/wipe.h"
 
 static const char mark_text[] = "chorus run directory";
@@ -267,12 +268,41 @@ static json_t *arms_there(const char *dir)
     return list;
 }
 
+static ch_code check_link(const char *path, ch_err *e)
+{
+    struct stat st;
+    return lstat(path, &st) || !S_ISLNK(st.st_mode)
+               ? CH_OK
+               : ch_fail(e, CH_EUSER,
+                         "%s: is a link, and a run writes nothing through one; put a directory "
+                         "there",
+                         path);
+}
+
+/* Two arms in one directory would write over each other, and a run over what is another's. */
+static ch_code check_links(const ch_state *s, ch_err *e)
+{
+    char *align = ch_path(s->dir, "align");
+    ch_code c = check_link(align, e);
+    free(align);
+    for (int64_t i = 0; c == CH_OK && i < s->r->n_arms; i++) {
+        char *arm = ch_path(s->dir, s->r->arms[i].name), *train = ch_path(arm, "train");
+        c = check_link(arm, e);
+        if (c == CH_OK)
+            c = check_link(train, e);
+        free(arm);
+        free(train);
+    }
+    return c;
+}
+
 static ch_code write_mark(const char *dir, const json_t *arms, ch_err *e)
 {
     char *path = ch_path(dir, CH_RUN_MARK);
     json_t *v = json_object();
     ch_json_set(v, "what", ch_json_text(mark_text));
     ch_json_set(v, "arms", json_copy((json_t *)(uintptr_t)arms));
+    ch_out_own(path);
     ch_code c = ch_json_save(v, path, e);
     free(path);
     return c;
@@ -321,6 +351,8 @@ ch_code ch_dir_enter(ch_state *s, int fresh, ch_err *e)
         if (c == CH_OK)
             c = write_mark(s->dir, own, e);
     }
+    if (c == CH_OK)
+        c = check_links(s, e);
     free(names);
     json_decref(arms);
     json_decref(own);

@@ -4,8 +4,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/out.h"
 #include "base/str.h"
 #include "run/sealed.h"
 
@@ -94,7 +96,7 @@ static char *first_change(const char *lines, const char *others, int lines_are_n
     return NULL;
 }
 
-static char *difference(const char *was, const char *now)
+char *ch_key_difference(const char *was, const char *now)
 {
     char *text = first_change(now, was, 1);
     if (!text)
@@ -102,9 +104,20 @@ static char *difference(const char *was, const char *now)
     return text ? text : ch_dup("what it depends on stands in another order");
 }
 
-/* -- the record -- */
+json_t *ch_key_lines(const char *key)
+{
+    json_t *lines = json_array();
+    for (const char *p = key; *p;) {
+        size_t n = strcspn(p, "\n");
+        char *line = ch_dupn(p, n);
+        ch_json_add(lines, ch_json_text(line));
+        free(line);
+        p += n + (p[n] == '\n');
+    }
+    return lines;
+}
 
-static char *recorded_key(const json_t *v)
+char *ch_key_recorded(const json_t *v)
 {
     ch_str b = {0};
     size_t i;
@@ -116,6 +129,8 @@ static char *recorded_key(const json_t *v)
     }
     return ch_str_take(&b);
 }
+
+/* -- the record -- */
 
 /* The whole of a file's path below the run directory. */
 static char *file_label(const ch_stage *s, const char *name)
@@ -138,8 +153,12 @@ static ch_stage_state file_state(const ch_stage *s, const json_t *v, const char 
         snprintf(want->hex, sizeof want->hex, "%s", hash);
     if (stat(path, &st))
         state = CH_STAGE_LOST;
-    else if (!hash || st.st_size != json_integer_value(json_object_get(it, "bytes")) ||
-             ch_seen_hash(seen, path, &h, &e) != CH_OK || strcmp(h.hex, hash))
+    else if (!hash || !S_ISREG(st.st_mode) ||
+             st.st_size != json_integer_value(json_object_get(it, "bytes")))
+        state = CH_STAGE_ALTERED;
+    else if (ch_seen_hash(seen, path, &h, &e) != CH_OK)
+        state = CH_STAGE_UNREAD;
+    else if (strcmp(h.hex, hash))
         state = CH_STAGE_ALTERED;
     if (state != CH_STAGE_DONE && why) {
         char *label = file_label(s, name);
@@ -178,14 +197,14 @@ static ch_stage_state compare(ch_stage *s, const json_t *v, ch_seen *seen, char 
         free(label);
         return CH_STAGE_ALTERED;
     }
-    char *key = recorded_key(v);
+    char *key = ch_key_recorded(v);
     if (!s->key) {
         s->key = ch_dup(key);
         s->hash = ch_hash_bytes(key, strlen(key));
     }
     ch_stage_state state = CH_STAGE_OTHER;
     if (strcmp(key, s->key)) {
-        *why = difference(key, s->key);
+        *why = ch_key_difference(key, s->key);
     } else {
         json_decref(s->result);
         s->result = json_incref(json_object_get(v, "result"));
@@ -201,14 +220,19 @@ ch_stage_state ch_stage_check(ch_stage *s, ch_seen *seen, char **why)
     json_t *v = NULL;
     ch_err e = {0};
     ch_stage_state state = CH_STAGE_NEVER;
-    if (!ch_exists(s->done)) {
+    struct stat st;
+    if (stat(s->done, &st))
         text = ch_fmt("%s has no record", s->label);
-    } else if (ch_json_load(&v, s->done, &e) != CH_OK) {
-        text = ch_fmt("%s.done.json cannot be read (%s)", s->label, e.msg);
+    else if (!S_ISREG(st.st_mode) || ch_json_load(&v, s->done, &e) == CH_EUSER)
         state = CH_STAGE_ALTERED;
-    } else {
+    else if (!v)
+        state = CH_STAGE_UNREAD;
+    else
         state = compare(s, v, seen, &text);
-    }
+    if (!text && state != CH_STAGE_DONE)
+        text = state == CH_STAGE_UNREAD ? ch_dup(e.msg)
+                                        : ch_fmt("%s.done.json cannot be read (%s)", s->label,
+                                                 e.code == CH_OK ? "it is no file" : e.msg);
     json_decref(v);
     if (why)
         *why = text;
@@ -245,23 +269,16 @@ static ch_code add_file(const ch_stage *s, json_t *files, const char *name, ch_h
 
 static ch_code finish(ch_stage *s, ch_seen *seen, ch_err *e)
 {
-    json_t *v = json_object(), *lines = json_array(), *files = json_object();
+    json_t *v = json_object(), *files = json_object();
     ch_hash unused;
     ch_code c = CH_OK;
-    for (const char *p = s->key; *p;) {
-        size_t n = strcspn(p, "\n");
-        char *line = ch_dupn(p, n);
-        ch_json_add(lines, ch_json_text(line));
-        free(line);
-        p += n + (p[n] == '\n');
-    }
     for (int i = 0; c == CH_OK && i < CH_STAGE_FILES && s->kind->files[i]; i++)
         c = add_file(s, files, s->kind->files[i], &s->file[i], seen, e);
     if (c == CH_OK && s->kind->shown)
         c = add_file(s, files, s->kind->shown, &unused, seen, e);
     ch_json_set(v, "stage", ch_json_text(s->kind->name));
     ch_json_set(v, "hash", ch_json_text(s->hash.hex));
-    ch_json_set(v, "depends", lines);
+    ch_json_set(v, "depends", ch_key_lines(s->key));
     ch_json_set(v, "files", files);
     if (s->result)
         json_object_set(v, "result", s->result);
@@ -271,16 +288,31 @@ static ch_code finish(ch_stage *s, ch_seen *seen, ch_err *e)
     return c;
 }
 
+/* What is made replaces a link, and does not write through it. */
+static void own_names(const ch_stage *s)
+{
+    for (int i = 0; i < CH_STAGE_FILES && s->kind->files[i]; i++) {
+        char *path = ch_path(s->dir, s->kind->files[i]);
+        ch_out_own(path);
+        free(path);
+    }
+    ch_out_own(s->done);
+}
+
 ch_code ch_stage_run(ch_stage *s, ch_seen *seen, ch_stage_make *make, void *job, ch_err *e)
 {
     char *why = NULL;
     ch_stage_state state = ch_stage_check(s, seen, &why);
     s->was_done = state == CH_STAGE_DONE;
-    if (state != CH_STAGE_DONE && state != CH_STAGE_NEVER)
+    ch_code c = CH_OK;
+    if (state == CH_STAGE_UNREAD)
+        c = ch_fail(e, ch_interrupted() ? CH_ESTOP : CH_EIO, "%s", why);
+    else if (state != CH_STAGE_DONE && state != CH_STAGE_NEVER)
         ch_log(CH_INFO, "%s is made again: %s", s->label, why);
     free(why);
-    if (s->was_done)
-        return CH_OK;
+    if (s->was_done || c != CH_OK)
+        return c;
+    own_names(s);
     json_decref(s->result);
     s->result = NULL;
     CH_TRY(make(job, &s->result, e));

@@ -33,6 +33,7 @@ typedef enum {
     CH_STAGE_OTHER,   /* a record of another key */
     CH_STAGE_LOST,    /* a file is missing */
     CH_STAGE_ALTERED, /* a file or the record is not what was written */
+    CH_STAGE_UNREAD,  /* one cannot be read, which tells nothing of what it holds */
 } ch_stage_state;
 
 typedef struct {
@@ -58,9 +59,16 @@ int ch_stage_shown(const ch_stage *s, ch_seen *seen);
 /* Value of a line of the key, borrowed up to the line's end by *n; NULL when there is none. */
 const char *ch_key_value(const char *key, const char *name, size_t *n);
 
+/* A key as a list of its lines, and the key of a record's or run.json's "depends". New. */
+json_t *ch_key_lines(const char *key);
+char *ch_key_recorded(const json_t *v);
+/* The first line in which two keys differ, for people: "train.lr was 5e-05, now 0.0001". New. */
+char *ch_key_difference(const char *was, const char *now);
+
 /* Writes the files of a stage and may hand over what its record shall keep. */
 typedef ch_code ch_stage_make(void *job, json_t **result, ch_err *e);
-/* Makes what is not done, saying why when it was done before, and writes the record. */
+/* Makes what is not done, saying why when it was done before, and writes the record. What cannot
+ * be read is not made again: that is the error. */
 ch_code ch_stage_run(ch_stage *s, ch_seen *seen, ch_stage_make *make, void *job,
                      ch_err *e) CH_CHECK_RESULT;
 

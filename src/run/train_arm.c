@@ -127,6 +127,7 @@ static int marked(const job *j)
 static ch_code clean_train_dir(const job *j, ch_err *e)
 {
     CH_TRY(ch_make_dir(j->train_dir, e));
+    ch_wipe_own_train(j->train_dir);
     if (marked(j))
         return CH_OK;
     CH_TRY(ch_wipe_train(j->train_dir, e));

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/out.h"
 #include "base/str.h"
 #include "run/run_dir.h"
 #include "run/stage.h"
@@ -248,6 +249,15 @@ ch_code ch_wipe_train(const char *path, ch_err *e)
     return w.failed
                ? ch_fail(e, CH_EIO, "%s/%s: cannot be deleted: %s", path, w.failed, strerror(w.why))
                : CH_OK;
+}
+
+void ch_wipe_own_train(const char *path)
+{
+    for (const char *const *it = of_train; *it; it++) {
+        char *file = ch_path(path, *it);
+        ch_out_own(file);
+        free(file);
+    }
 }
 
 int ch_wipe_knows_tmp(const char *name)

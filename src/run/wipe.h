@@ -15,6 +15,8 @@ ch_code ch_wipe_tmp(int dir, const char *path, const char *const *arms, const ch
                     ch_err *e) CH_CHECK_RESULT;
 /* RUN/<arm>/train. */
 ch_code ch_wipe_train(const char *path, ch_err *e) CH_CHECK_RESULT;
+/* Its files' names are the program's own (ch_out_own). */
+void ch_wipe_own_train(const char *path);
 /* 1 for the temporary name of a file that stands in a run directory itself. */
 int ch_wipe_knows_tmp(const char *name);
 
