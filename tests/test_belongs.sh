@@ -227,6 +227,14 @@ if [ "$(id -u)" -ne 0 ]; then
     check "what cannot be read is not made again" is "$code $(grep -c 'made again' "$DIR/err")" "1 0"
 fi
 
+# ---- what the environment says of instruction sets is not in any key
+
+again
+sed "s|^run: .*|run: $DIR/isa|" "$DIR/a.yaml" > "$DIR/isa.yaml"
+ONEDNN_MAX_CPU_ISA=SSE41 DNNL_MAX_CPU_ISA=SSE41 "$CHORUS" run "$DIR/isa.yaml" > "$DIR/out" 2> "$DIR/err"
+check "products of a limited oneDNN end with 0" is $? 0
+check "and train the same model" same_file "$DIR/isa/cat/model.gguf" "$DIR/first/cat/model.gguf"
+
 # ---- recipe.yaml is of the run beside it
 
 edited() # edited WHAT SED: a report of a run whose recipe.yaml was edited so says by name what differs

@@ -260,8 +260,9 @@ static void hold_to(ch_isa isa)
 {
 #ifdef __x86_64__
     dnnl_cpu_isa_t most = isa == CH_ISA_AVX2 ? dnnl_cpu_isa_avx2 : dnnl_cpu_isa_sse41;
-    if (isa != CH_ISA_AVX512)
-        dnnl_set_max_cpu_isa(most);
+    const dnnl_cpu_isa_t any = 0; /* dnnl_cpu_isa_all, which oneDNN 3 calls default */
+    /* Said in every case, so that ONEDNN_MAX_CPU_ISA does not say it. */
+    dnnl_set_max_cpu_isa(isa == CH_ISA_AVX512 ? any : most);
     dnnl_cpu_isa_t now = dnnl_get_effective_cpu_isa();
     const dnnl_cpu_isa_t core = dnnl_cpu_isa_avx512_core;
     if (isa == CH_ISA_AVX512 ? (now & core) != core : now != most)
