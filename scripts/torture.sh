@@ -10,7 +10,7 @@ set -u
 here=$(cd "$(dirname "$0")/.." && pwd)
 CHORUS=$(realpath "${CHORUS:-$here/build/chorus}")
 JOBS=${JOBS:-2}
-POINTS=${POINTS:-kill=300 tear=60 eio=100 enospc=60 full=60 reading=60 alloc=200 library=60 term=60 stop=40 fresh=60 \
+POINTS=${POINTS:-kill=300 tear=60 eio=100 enospc=100 full=60 reading=60 alloc=200 library=60 term=60 stop=40 fresh=60 \
     other=40 two=60 report=40 report-eio=30 report-alloc=40}
 FAULTS=$(dirname "$CHORUS")/tests/faults.so
 [ -e "$FAULTS" ] || exit 77 # a sanitizer has the allocator
