@@ -105,6 +105,13 @@ check "and goes to stdout alone" lines "$DIR/err" 0
 check "it shows what is possible" prints "1e-30 .. 10 [default: 1e-4]"
 check "and the choices" prints "independent | grouped"
 check "README points to it" grep -qF "chorus help recipe" "$SRC/README.md"
+untold=$(sed -n 's/^  \([a-z_0-9]*\)  *[^ ].*/\1/p' "$DIR/out" | sort -u | while read -r key; do
+    [ "$key" = and ] || grep -qF "\`$key\`" "$SRC/README.md" || echo "$key"
+done)
+check "README names every key, not [$untold]" is "$untold" ""
+bare=$(grep -c '^  *$' "$DIR/out" || true)
+check "no key is without its meaning" is "$bare" 0
+check "a constant says who reads it" prints "cat, listwise: "
 cp "$DIR/out" "$DIR/keys"
 run --version
 check "--version ends with 0" is "$code" 0

@@ -35,7 +35,9 @@ static void print_field(FILE *f, const ch_field *it)
     else
         fprintf(f, it->type == CH_F_INT ? " %.0f .. %.0f%s" : " %.12g .. %.12g%s", it->low,
                 it->high, it->type == CH_F_INT ? ", whole" : "");
-    fprintf(f, " [default: %s]\n  %-24s %s\n", it->def[0] ? it->def : "empty", "", it->help);
+    char *help = ch_field_help(it);
+    fprintf(f, " [default: %s]\n  %-24s %s\n", it->def[0] ? it->def : "empty", "", help);
+    free(help);
 }
 
 /* Every key, from the tables that the reader of recipes walks. */
