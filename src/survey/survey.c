@@ -81,7 +81,7 @@ static ch_code make_prompt(ch_seq *q, int *fits, ch_model *m, const ch_share *sh
                     "context holds "
                     "%lld; shorten it, lower generate.max_new, or set data.overlong to drop",
                     row, (long long)q->n, (long long)room, (long long)ctx);
-    if (c == CH_OK && !*fits)
+    if (!*fits)
         ch_seq_release(q);
     free(text);
     free(row);
