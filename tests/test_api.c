@@ -13,37 +13,10 @@
 
 #include "base/mem.h"
 #include "chorus.h"
+#include "support/api_short.h"
 
 static whole w;
 static char *tasks;
-
-static chorus_model *open_on(int threads)
-{
-    ch_err e = {0};
-    chorus_model *m;
-    chorus_device_opts how = {threads, "f32", "auto"};
-    CHECK_OK(chorus_open(&m, w.gguf, &how, &e), &e);
-    return m;
-}
-
-static chorus_measure_opts short_measure(void)
-{
-    chorus_measure_opts how;
-    chorus_measure_defaults(&how);
-    how.max_new = 4;
-    how.resamples = 20;
-    return how;
-}
-
-static chorus_train_opts short_training(void)
-{
-    chorus_train_opts how;
-    chorus_train_defaults(&how);
-    how.steps = 4;
-    how.batch = 2;
-    how.device = (chorus_device_opts){1, "f32", "auto"};
-    return how;
-}
 
 static void defaults_are_the_recipes(void **state)
 {
@@ -106,7 +79,7 @@ static void measures_are_whole(void **state)
     chorus_measures x;
     chorus_measure_opts how = short_measure();
     char *answers = whole_path(&w, "answers.jsonl");
-    chorus_model *m = open_on(1);
+    chorus_model *m = open_on(w.gguf, 1);
     how.answers = answers;
     how.max_items = 5;
     CHECK_OK(chorus_measure(m, tasks, &how, &x, &e), &e);
@@ -155,7 +128,7 @@ static void *ask(void *x)
 
 static void *open_elsewhere(void *x)
 {
-    *(chorus_model **)x = open_on(2);
+    *(chorus_model **)x = open_on(w.gguf, 2);
     return NULL;
 }
 
@@ -175,11 +148,11 @@ static void handles_know_no_thread(void **state)
 {
     (void)state;
     pthread_t t[3];
-    asking want = {.m = open_on(1), .rounds = 1},
+    asking want = {.m = open_on(w.gguf, 1), .rounds = 1},
            x[3] = {{.rounds = 8}, {.rounds = 8}, {.rounds = 8}};
     ask(&want);
-    x[0].m = open_on(3);
-    x[1].m = open_on(1);
+    x[0].m = open_on(w.gguf, 3);
+    x[1].m = open_on(w.gguf, 1);
     pthread_create(&t[2], NULL, open_elsewhere, &x[2].m);
     pthread_join(t[2], NULL);
     for (int i = 0; i < 3; i++)
@@ -215,7 +188,7 @@ static char *drawn(chorus_model *m, double temperature, uint64_t seed)
 static void draws_follow_from_the_seed(void **state)
 {
     (void)state;
-    chorus_model *m = open_on(1);
+    chorus_model *m = open_on(w.gguf, 1);
     char *greedy = drawn(m, 0, 1), *cold = drawn(m, 1e-30, 1), *colder = drawn(m, 5e-324, 2);
     char *a = drawn(m, 1, 1), *again = drawn(m, 1, 1), *other = drawn(m, 1, 2);
     assert_string_equal(greedy, cold);
@@ -256,7 +229,7 @@ static long said(chorus_model *m)
 static void quiet_is_quiet(void **state)
 {
     (void)state;
-    chorus_model *m = open_on(1);
+    chorus_model *m = open_on(w.gguf, 1);
     assert_int_equal(said(m), 0);
     chorus_quiet(0);
     CHECK_(said(m) > 10);

@@ -11,38 +11,11 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "chorus.h"
+#include "support/api_short.h"
 #include "support/gguf_edit.h"
 
 static whole w;
 static char *tasks;
-
-static chorus_model *open_on(int threads)
-{
-    ch_err e = {0};
-    chorus_model *m;
-    chorus_device_opts how = {threads, "f32", "auto"};
-    CHECK_OK(chorus_open(&m, w.gguf, &how, &e), &e);
-    return m;
-}
-
-static chorus_measure_opts short_measure(void)
-{
-    chorus_measure_opts how;
-    chorus_measure_defaults(&how);
-    how.max_new = 4;
-    how.resamples = 20;
-    return how;
-}
-
-static chorus_train_opts short_training(void)
-{
-    chorus_train_opts how;
-    chorus_train_defaults(&how);
-    how.steps = 4;
-    how.batch = 2;
-    how.device = (chorus_device_opts){1, "f32", "auto"};
-    return how;
-}
 
 static void check_open(const char *gguf, chorus_device_opts how, ch_code code, const char *word)
 {
@@ -84,7 +57,7 @@ static void what_cannot_be_generated(void **state)
     (void)state;
     static const int64_t huge = INT64_MAX;
     chorus_generate_opts how;
-    chorus_model *m = open_on(1);
+    chorus_model *m = open_on(w.gguf, 1);
     char long_text[2000];
     memset(long_text, 'x', sizeof long_text - 1);
     long_text[sizeof long_text - 1] = 0;
@@ -131,7 +104,7 @@ static void what_cannot_be_measured(void **state)
 {
     (void)state;
     chorus_measure_opts how = short_measure();
-    chorus_model *m = open_on(1);
+    chorus_model *m = open_on(w.gguf, 1);
     char *bad = whole_path(&w, "bad.json"), *into = whole_path(&w, "tasks/ab.json");
     whole_put(&w, "bad.json",
               "{\"Definition\": [\"caf\xc3.\"], \"Paraphrases\": [\"b\", \"c\"],"
@@ -243,7 +216,7 @@ static void numbers_that_are_none(void **state)
 {
     (void)state;
     ch_err e = {0};
-    chorus_model *m, *fine = open_on(1);
+    chorus_model *m, *fine = open_on(w.gguf, 1);
     chorus_answer y;
     chorus_measures x;
     chorus_measure_opts how = short_measure();

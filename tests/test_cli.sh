@@ -9,32 +9,8 @@ TINY=$SRC/tests/data/tiny/tiny.gguf
 DIR=$(mktemp -d "${TMPDIR:-/tmp}/chorus-cli-XXXXXX") || exit 1
 trap 'rm -rf "$DIR"' EXIT
 export NO_COLOR=1
-failed=0
-checks=0
+. "$SRC/tests/support/checks.sh"
 
-check() # check SENTENCE COMMAND...
-{
-    sentence=$1
-    shift
-    checks=$((checks + 1))
-    "$@" && return
-    failed=$((failed + 1))
-    echo "FAILED: $sentence"
-    [ -s "$DIR/err" ] && sed 's/^/    stderr: /' "$DIR/err" | tail -5
-}
-
-run() # run ARGS...: stdout to $DIR/out, stderr to $DIR/err, exit code to $code
-{
-    "$CHORUS" "$@" > "$DIR/out" 2> "$DIR/err" < /dev/null
-    code=$?
-}
-
-lines() { [ "$(wc -l < "$1")" -eq "$2" ]; }
-says() { grep -qF -e "$1" "$DIR/err"; }
-prints() { grep -qF -e "$1" "$DIR/out"; }
-is() { [ "$1" = "$2" ]; }
-absent() { [ ! -e "$1" ]; }
-same_file() { [ -s "$1" ] && cmp -s "$1" "$2"; }
 
 refused() # refused SENTENCE WORD ARGS...: exit 2, nothing on stdout, one line on stderr that holds WORD
 {
@@ -432,5 +408,4 @@ check "the file is named" says "$DIR/d/"
 check "no half-written model is left" absent "$DIR/d/sft/model.gguf"
 check "nor a temporary file" is "$(find "$DIR/d" -name '*.tmp' | wc -l)" 0
 
-echo "$checks checks, $failed failed"
-[ "$checks" -gt 100 ] && [ "$failed" -eq 0 ]
+checks_done && [ "$checks" -gt 100 ]

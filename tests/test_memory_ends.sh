@@ -11,19 +11,7 @@ FAULTS=$(dirname "$CHORUS")/tests/faults.so
 DIR=$(mktemp -d "${TMPDIR:-/tmp}/chorus-memory-XXXXXX") || exit 1
 trap 'rm -rf "$DIR"' EXIT
 export GOMP_SPINCOUNT=2000
-failed=0
-checks=0
-
-check() # check SENTENCE COMMAND...
-{
-    sentence=$1
-    shift
-    checks=$((checks + 1))
-    "$@" && return
-    failed=$((failed + 1))
-    echo "FAILED: $sentence (exit code $code)"
-    [ -s "$DIR/err" ] && sed 's/^/    stderr: /' "$DIR/err" | tail -5
-}
+. "$SRC/tests/support/checks.sh"
 
 mkdir "$DIR/tasks"
 cat > "$DIR/tasks/ab.json" <<'END'
@@ -34,7 +22,7 @@ cat > "$DIR/tasks/ab.json" <<'END'
 END
 
 # chorus ARGS, its AT-th allocation failing (0: none); exit code to $code, the number of allocations to $calls
-run() # run AT ARGS...
+run_at() # run_at AT ARGS...
 {
     at=$1
     shift
@@ -54,26 +42,26 @@ ended_well()
 }
 
 set -- measure --model "$TINY" --tasks "$DIR/tasks" --max-new 4 --answers "$DIR/answers"
-run 0 "$@"
+run_at 0 "$@"
 check "a measurement" [ "$code" -eq 0 ]
 n=$((calls / 40))
 mv "$DIR/answers" "$DIR/want"
 for k in $(seq 40); do
     rm -f "$DIR/answers"
-    run $((k * n)) "$@"
+    run_at $((k * n)) "$@"
     [ "$code" -eq 0 ] || ended_well
     [ ! -e "$DIR/answers" ] || check "allocation $at: all answers or none" cmp -s "$DIR/answers" "$DIR/want"
 done
 
 set -- train --model "$TINY" --tasks "$DIR/tasks" --steps 4 --batch 2 --lr 1e-3 --set train.save_every=1
-run 0 "$@" --out "$DIR/calm"
+run_at 0 "$@" --out "$DIR/calm"
 check "a training" [ "$code" -eq 0 ]
 n=$((calls / 30))
 for k in $(seq 30); do
-    run $((k * n)) "$@" --out "$DIR/rough"
+    run_at $((k * n)) "$@" --out "$DIR/rough"
     [ "$code" -eq 0 ] || ended_well
 done
-run 0 "$@" --out "$DIR/rough"
+run_at 0 "$@" --out "$DIR/rough"
 check "the training goes on to its end" [ "$code" -eq 0 ]
 check "to the same bytes" cmp -s "$DIR/calm/sft/model.gguf" "$DIR/rough/sft/model.gguf"
 
@@ -98,5 +86,4 @@ under_limits() # under_limits ARGS...
 under_limits measure --model "$TINY" --tasks "$DIR/tasks" --max-new 4
 under_limits train --model "$TINY" --tasks "$DIR/tasks" --steps 2 --out "$DIR/narrow"
 
-echo "$checks checks, $failed failed"
-[ "$failed" -eq 0 ]
+checks_done

@@ -10,25 +10,9 @@ FAULTS=$(dirname "$CHORUS")/tests/faults.so
 DIR=$(mktemp -d "${TMPDIR:-/tmp}/chorus-outputs-XXXXXX") || exit 1
 trap 'rm -rf "$DIR"' EXIT
 export NO_COLOR=1
-failed=0
-checks=0
+. "$SRC/tests/support/checks.sh"
 
-check() # check SENTENCE COMMAND...
-{
-    sentence=$1
-    shift
-    checks=$((checks + 1))
-    "$@" && return
-    failed=$((failed + 1))
-    echo "FAILED: $sentence (exit code $code)"
-    [ -s "$DIR/err" ] && sed 's/^/    stderr: /' "$DIR/err" | tail -5
-}
-
-is() { [ "$1" = "$2" ]; }
-says() { grep -qF -e "$1" "$DIR/err"; }
 one_line() { [ "$(grep -cv '^computes in ' "$DIR/err")" -eq 1 ]; }
-absent() { [ ! -e "$1" ]; }
-same_file() { [ -s "$1" ] && cmp -s "$1" "$2"; }
 
 mkdir "$DIR/tasks" "$DIR/out"
 cat > "$DIR/tasks/ab.json" <<'END'
@@ -164,5 +148,4 @@ if [ -e "$FAULTS" ]; then
     check "a directory that is not synced: is told" says "the directory cannot be synced"
 fi
 
-echo "$checks checks, $failed failed"
-[ "$failed" -eq 0 ]
+checks_done
